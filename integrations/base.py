@@ -1,0 +1,134 @@
+"""The port that every shop platform implements. An adapter can be written from this file alone."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import ClassVar, Self
+
+from integrations.errors import NotSupportedError
+from integrations.http import HTTPClient
+from integrations.types import (
+    CatalogBookmark,
+    CatalogReport,
+    CatalogVariant,
+    InventoryLevel,
+    ShopConnection,
+    SnippetInstallation,
+    WebhookHint,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a platform can do; the application asks here and never for the platform's name."""
+
+    locations: bool = False
+    """Stock is told per location."""
+    inventory_reads: bool = False
+    """`read_inventory` works, so that stock of chosen variants can be read anew at any moment."""
+    webhooks: bool = False
+    snippet_api: bool = False
+    """The snippet can be put into the storefront by an API call."""
+
+
+class CatalogReading(ABC):
+    """One pass over a shop's catalog. Use as a context manager, iterate once; flat memory whatever the size.
+
+    `report` grows while iterating; `bookmark` is whole after the last variant.
+    Iterating raises IntegrationError (PayloadError, UnreachableError ...) when the source breaks off: what was
+    read until then must not be taken for the whole catalog.
+    """
+
+    unchanged: bool = False
+    """The source says that nothing changed since the bookmark: there is nothing to iterate."""
+    complete: bool = True
+    """The whole catalog is told, so a variant that is missing may be gone."""
+    bookmark: CatalogBookmark
+    report: CatalogReport
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[CatalogVariant]:
+        """Each variant once, in the source's order."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free connections and files."""
+
+    def __enter__(self) -> Self:
+        """Use in a with statement."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close, whatever happened."""
+        self.close()
+
+
+class PlatformAdapter(ABC):
+    """One shop on one platform. Holds no state of its own; makes network calls only through `http`."""
+
+    capabilities: ClassVar[Capabilities] = Capabilities()
+
+    def __init__(self, connection: ShopConnection, http: HTTPClient) -> None:
+        """Keep the connection; nothing is opened yet."""
+        self.connection = connection
+        self.http = http
+
+    @abstractmethod
+    def read_catalog(self, bookmark: CatalogBookmark | None = None) -> CatalogReading:
+        """Start to read the catalog: all of it, or what changed since `bookmark`.
+
+        Raises:
+            IntegrationError: the source cannot be reached or is not a catalog.
+        """
+
+    def read_inventory(self, variant_ids: Sequence[str]) -> Iterator[InventoryLevel]:
+        """Fresh stock of these variants, one level per location.
+
+        A variant that the platform no longer knows is left out.
+
+        Raises:
+            NotSupportedError: the platform cannot (`capabilities.inventory_reads`).
+            IntegrationError: it did not answer properly.
+        """
+        raise NotSupportedError("This platform does not tell the stock of single variants.")
+
+    def verify_webhook(self, headers: Mapping[str, str], body: bytes) -> str:
+        """Check that the platform sent this; returns its delivery id, the same for each repetition.
+
+        Args:
+            headers: names in any case.
+            body: the raw bytes.
+
+        Raises:
+            SignatureError: it did not, or it is too old.
+        """
+        raise NotSupportedError("This platform sends no webhooks.")
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[WebhookHint]:
+        """What a verified webhook hints at. Pure: no network, no clock.
+
+        Raises:
+            PayloadError: the body has an unexpected shape.
+        """
+        raise NotSupportedError("This platform sends no webhooks.")
+
+    def register_webhooks(self, address: str) -> None:
+        """Make the platform send its webhooks to `address`; harmless when it does already.
+
+        Raises:
+            IntegrationError: it refused or did not answer.
+        """
+
+    @abstractmethod
+    def install_snippet(self, script_url: str) -> SnippetInstallation:
+        """Put the storefront script into the shop's pages, or say what to paste.
+
+        Raises:
+            IntegrationError: the platform refused or did not answer.
+        """
+
+    def uninstall(self) -> None:
+        """Take back what was installed (webhooks, snippet) where the platform does not do so by itself."""

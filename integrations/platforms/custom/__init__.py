@@ -1,0 +1,1 @@
+"""Catalogs from a feed or from our own API."""

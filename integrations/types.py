@@ -1,0 +1,136 @@
+"""The values that cross the border between the application and the platforms.
+
+Ids are the platform's own, always text (they exceed 2^53, which JavaScript numbers cannot hold).
+Times are aware UTC datetimes.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import NamedTuple
+
+
+class CatalogVariant(NamedTuple):
+    """One sellable variant as a platform's catalog tells it. A tuple, because a feed holds a million of them."""
+
+    variant_id: str
+    product_id: str
+    """The variant's own id where the platform does not group variants."""
+    product_title: str
+    variant_title: str
+    """The chosen options ("M / red"); empty where the title already says it."""
+    url: str
+    """The page where this very variant can be bought; https (http for loopback in development)."""
+    image_url: str
+    """Empty when there is no picture."""
+    price: str
+    """Decimal text in major units ("19.99"), empty when unknown."""
+    currency: str
+    """ISO 4217 code, empty when the feed does not say."""
+    collections: tuple[str, ...]
+    """Collections, categories or tags, as the platform names them."""
+    available: int | None
+    """Units that can be bought now, over all locations; may be negative; None is unlimited (not tracked, or
+    sold when out of stock)."""
+    stock_known: bool
+    """False when the source says nothing about stock: `available` then means nothing."""
+
+
+class InventoryLevel(NamedTuple):
+    """Stock of one variant at one location."""
+
+    variant_id: str
+    location_id: str | None
+    """None: the total, from a source that does not tell locations apart."""
+    available: int | None
+    updated_at: datetime | None
+    """The platform's own time of the change; None when it does not tell."""
+
+
+@dataclass(slots=True)
+class RowProblem:
+    """The first row that had a problem of one kind, and how many had it."""
+
+    count: int
+    first_row: int
+    """1-based number of the row (item) in the feed."""
+    first_id: str
+    message: str
+    """A sentence for the merchant that names the field and the remedy."""
+
+
+@dataclass(slots=True)
+class CatalogReport:
+    """What a reading of the catalog met: counts, and one example of each kind of problem."""
+
+    rows: int = 0
+    """Rows seen, the skipped ones included."""
+    skipped: int = 0
+    problems: dict[str, RowProblem] = field(default_factory=dict)
+    """By a short stable code, e.g. "duplicate_id"."""
+
+    def add(self, code: str, message: str, *, row: int, row_id: str = "", skipped: bool = False) -> None:
+        """Count one problem; the first of its kind is kept as the example."""
+        self.skipped += skipped
+        known = self.problems.get(code)
+        if known:
+            known.count += 1
+        else:
+            self.problems[code] = RowProblem(1, row, row_id, message)
+
+    def counts(self) -> Counter[str]:
+        """Problem code -> number of rows."""
+        return Counter({code: problem.count for code, problem in self.problems.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogBookmark:
+    """What a source told about the version that was read last, to ask "anything newer?" next time."""
+
+    etag: str = ""
+    last_modified: str = ""
+    digest: str = ""
+    """SHA-256 (hex) of the bytes as they were sent."""
+
+
+class HintKind(Enum):
+    """What a webhook hints at. A webhook is never believed, only followed by a fresh read."""
+
+    INVENTORY = "inventory"
+    CATALOG = "catalog"
+    UNINSTALLED = "uninstalled"
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookHint:
+    """Something may have changed on the platform."""
+
+    kind: HintKind
+    variant_ids: tuple[str, ...] = ()
+    """The variants to read anew; empty: not told, read what someone waits for."""
+    occurred_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShopConnection:
+    """What an adapter needs to reach one shop."""
+
+    shop_id: str
+    domain: str
+    """Origin of the storefront, e.g. "https://shop.example"."""
+    feed: str = ""
+    """Custom catalogs: address (https) or path of the feed file."""
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Tokens and secrets by name; never logged."""
+
+
+@dataclass(frozen=True, slots=True)
+class SnippetInstallation:
+    """How the storefront snippet got, or gets, into the shop's pages."""
+
+    installed: bool
+    """Whether the platform's own API has put it there."""
+    instructions: str = ""
+    """HTML to paste where the platform has no such API."""
