@@ -1,0 +1,152 @@
+"""E-mail over SMTP, on a connection that stays open from one message to the next."""
+
+import contextlib
+import smtplib
+import ssl
+import time
+from urllib.parse import unquote, urlsplit
+
+from integrations.channels.base import Channel, ChannelConnection, Envelope, SendResult
+from integrations.errors import AuthError, UnreachableError
+
+CONNECT_SECONDS = 10
+COMMAND_SECONDS = 60
+# RFC 5321 4.5.3.2.6 lets a server think for ten minutes about a message; giving up means sending it twice.
+ACCEPT_SECONDS = 300
+DEFAULT_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+MOST_DETAIL_CHARS = 300
+
+
+class SMTPChannel(Channel):
+    """The mail server at an address like smtp://host:25, smtps://user:password@host or smtp+starttls://..."""
+
+    def __init__(self, url: str) -> None:
+        """Keep the address; nothing is opened yet."""
+        parts = urlsplit(url)
+        self._scheme = parts.scheme
+        self._host = parts.hostname or "localhost"
+        self._port = parts.port or DEFAULT_PORTS[parts.scheme]
+        self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
+
+    def connect(self) -> "SMTPConnection":
+        """Connect, encrypt and sign in, as the address says.
+
+        Raises:
+            AuthError: the server does not accept user and password.
+            UnreachableError: it does not answer properly.
+        """
+        server: smtplib.SMTP | None = None
+        try:
+            server = self._open()
+            asked_at = time.monotonic()
+            server.ehlo_or_helo_if_needed()
+            round_trip_seconds = time.monotonic() - asked_at
+            if self._user:
+                server.login(self._user, self._password)
+            return SMTPConnection(server, round_trip_seconds)
+        except smtplib.SMTPAuthenticationError as error:
+            _close(server)
+            raise AuthError("The mail server does not accept the user name and password.") from error
+        except (OSError, smtplib.SMTPException) as error:
+            _close(server)
+            raise UnreachableError(f"The mail server {self._host}:{self._port} cannot be used: {error}") from error
+
+    def _open(self) -> smtplib.SMTP:
+        if self._scheme == "smtps":
+            return smtplib.SMTP_SSL(
+                self._host, self._port, timeout=CONNECT_SECONDS, context=ssl.create_default_context()
+            )
+        server = smtplib.SMTP(self._host, self._port, timeout=CONNECT_SECONDS)
+        if self._scheme == "smtp+starttls":
+            try:
+                server.starttls(context=ssl.create_default_context())
+            except BaseException:
+                server.close()
+                raise
+        return server
+
+
+class SMTPConnection(ChannelConnection):
+    """One connection to a mail server."""
+
+    def __init__(self, server: smtplib.SMTP, round_trip_seconds: float) -> None:
+        """Take over a connected, greeted server."""
+        self._server = server
+        self.round_trip_seconds = round_trip_seconds
+        self._pipelining = server.has_extn("pipelining")
+        self._set_timeout(COMMAND_SECONDS)
+
+    def send(self, envelope: Envelope) -> SendResult:
+        """Hand one message over; see `ChannelConnection.send`."""
+        try:
+            refusal = self._offer(envelope)
+        except (OSError, smtplib.SMTPServerDisconnected) as error:
+            self.close()
+            raise UnreachableError("The connection to the mail server was lost.") from error
+        if refusal:
+            return refusal
+        try:
+            return self._transmit(envelope)
+        except (OSError, smtplib.SMTPException) as error:
+            self.close()
+            return SendResult("uncertain", f"no answer after the message was handed over: {type(error).__name__}")
+
+    def close(self) -> None:
+        """Say goodbye; never raises."""
+        _close(self._server)
+
+    def _offer(self, envelope: Envelope) -> SendResult | None:
+        """MAIL, RCPT and DATA, in one packet where the server allows it (RFC 2920); None: it waits for the data."""
+        commands = [f"MAIL FROM:<{envelope.sender}>", f"RCPT TO:<{envelope.recipient}>", "DATA"]
+        if self._pipelining:
+            self._server.send("".join(f"{command}\r\n" for command in commands))
+            replies = [self._server.getreply() for _ in commands]
+        else:
+            replies = []
+            for command in commands:
+                replies.append(self._server.docmd(command))
+                if replies[-1][0] >= 400:
+                    break
+        refused = next((reply for reply in replies if reply[0] >= 400), None)
+        if refused is None:
+            return None
+        if len(replies) == len(commands) and replies[-1][0] == 354:
+            # A server that takes data for nobody: RFC 2920 3.1 has us send none.
+            self._server.send(".\r\n")
+            self._server.getreply()
+        else:
+            self._server.docmd("RSET")
+        return _refusal(refused, envelope, is_about_sender=refused is replies[0])
+
+    def _transmit(self, envelope: Envelope) -> SendResult:
+        content = envelope.content
+        if b"\r\n." in content:
+            content = content.replace(b"\r\n.", b"\r\n..")
+        self._set_timeout(ACCEPT_SECONDS)
+        self._server.send(content + (b".\r\n" if content.endswith(b"\r\n") else b"\r\n.\r\n"))
+        reply = self._server.getreply()
+        self._set_timeout(COMMAND_SECONDS)
+        return SendResult("accepted") if reply[0] < 400 else _refusal(reply, envelope)
+
+    def _set_timeout(self, seconds: float) -> None:
+        if self._server.sock:
+            self._server.sock.settimeout(seconds)
+
+
+def _refusal(reply: tuple[int, bytes], envelope: Envelope, *, is_about_sender: bool = False) -> SendResult:
+    code, words = reply
+    said = words.decode("ascii", errors="replace").replace(envelope.recipient, "<address>")
+    detail = f"{code} {said}"[:MOST_DETAIL_CHARS]
+    # A sender that is refused is our fault, not the recipient's: it will be mended, so nobody is given up.
+    permanent = code >= 500 and not is_about_sender
+    return SendResult("permanent" if permanent else "temporary", detail)
+
+
+def _close(server: smtplib.SMTP | None) -> None:
+    if server is None:
+        return
+    if server.sock:
+        with contextlib.suppress(OSError, smtplib.SMTPException):
+            server.sock.settimeout(2)
+            server.quit()
+    server.close()

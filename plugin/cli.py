@@ -1,0 +1,224 @@
+"""The `stockbell` command."""
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+import click
+from sqlalchemy.exc import OperationalError
+from tqdm import tqdm
+
+from integrations import PLATFORMS
+from plugin import db, log
+from plugin.domain import catalog, merchants, shops
+from plugin.domain.shops import ShopError
+from plugin.domain.simulation import ScenarioError, simulate
+from plugin.embedded import EmbeddedError
+from plugin.runtime import Runtime, now
+from plugin.settings import Settings, SettingsError
+
+
+def _fail(message: str) -> NoReturn:
+    """End with one line that says what is wrong."""
+    raise click.ClickException(message)
+
+
+def _runtime(**options: Any) -> Runtime:  # noqa: ANN401
+    return Runtime(Settings.from_environment(), **options)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Back-in-stock alerts that shops host themselves."""
+
+
+@cli.command()
+@click.option("--demo", is_flag=True, help="Add a demo shop with a feed and a storefront page.")
+def up(*, demo: bool) -> None:
+    """Start everything on this machine; Ctrl-C stops it."""
+    from plugin.up import run  # noqa: PLC0415 (brings in what only this command needs)
+
+    run(Settings.from_environment(), demo=demo)
+
+
+@cli.command()
+def web() -> None:
+    """Start the web server."""
+    from plugin.server import serve  # noqa: PLC0415
+
+    log.configure("web")
+    serve(Settings.from_environment())
+
+
+@cli.command()
+@click.option("--name", default="", help="Name under which messages are claimed; must be unique.")
+@click.option("--burst", is_flag=True, help="End when nothing is left to do.")
+def worker(name: str, *, burst: bool) -> None:
+    """Start one worker."""
+    from plugin.worker import run  # noqa: PLC0415
+
+    log.configure("worker")
+    run(_runtime(), name, burst=burst)
+
+
+@cli.command()
+def scheduler() -> None:
+    """Start the scheduler; of several, one is elected."""
+    from plugin.scheduler import run  # noqa: PLC0415
+
+    log.configure("scheduler")
+    stop = threading.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda *_: stop.set())
+    run(_runtime(), stop)
+
+
+@cli.group("db")
+def db_group() -> None:
+    """The database."""
+
+
+@db_group.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the tables up to date."""
+    db.upgrade(_runtime().engine)
+    click.echo("The tables are up to date.")
+
+
+@cli.command()
+def doctor() -> None:
+    """Check every part and say what to do."""
+    from plugin.doctor import checks  # noqa: PLC0415
+
+    bad = 0
+    for check in checks(Settings.from_environment()):
+        click.echo(f"{'ok ' if check.good else 'BAD'}  {check.part}: {check.finding}")
+        if not check.good:
+            click.echo(f"     {check.remedy}")
+        bad += not check.good
+    sys.exit(1 if bad else 0)
+
+
+@cli.command("simulate")
+@click.argument("scenarios", type=click.File("r", encoding="utf-8"), default="-")
+def simulate_command(scenarios: IO[str]) -> None:
+    """Play scenarios through the rules: one JSON object a line in, one a line out."""
+    for number, line in enumerate(scenarios, 1):
+        if not line.strip():
+            continue
+        try:
+            result = simulate(json.loads(line))
+        except (json.JSONDecodeError, ScenarioError) as error:
+            _fail(f"line {number}: {error}")
+        click.echo(json.dumps(result, ensure_ascii=False))
+
+
+@cli.group()
+def shop() -> None:
+    """Shops."""
+
+
+@shop.command("create")
+@click.option("--platform", type=click.Choice(sorted(PLATFORMS)), default="custom", show_default=True)
+@click.option("--name", required=True, help="Shown in messages.")
+@click.option("--domain", required=True, help="Where the storefront is: https://shop.example")
+@click.option("--feed", default="", help="Custom catalogs: address or file of the feed.")
+def shop_create(platform: str, name: str, domain: str, feed: str) -> None:
+    """Make a shop; prints its keys as JSON. The API key is shown only now."""
+    runtime = _runtime()
+    if feed and "://" not in feed:
+        feed = str(Path(feed).absolute())
+    with runtime.engine.begin() as database:
+        new = shops.create_shop(
+            database,
+            platform=platform,
+            name=name,
+            domain=domain,
+            feed=feed,
+            allow_loopback=runtime.settings.allow_loopback,
+        )
+    keys = {"shop_id": str(new.shop_id), "public_key": new.public_key, "api_key": new.api_key}
+    click.echo(json.dumps(keys))
+
+
+@cli.group()
+def merchant() -> None:
+    """The people who run shops."""
+
+
+@merchant.command("add")
+@click.option("--shop", "shop_id", type=int, required=True)
+@click.option("--email", required=True)
+@click.password_option(help="Asked for when it is not given.")
+def merchant_add(shop_id: int, email: str, password: str) -> None:
+    """Let someone sign in to a shop's pages."""
+    with _runtime().engine.begin() as database:
+        merchants.add_merchant(database, email=email, password=password, shop_id=shop_id)
+    click.echo(f"{email} can sign in at /merchant/.")
+
+
+@cli.group("catalog")
+def catalog_group() -> None:
+    """Catalogs."""
+
+
+@catalog_group.command("sync")
+@click.option("--shop", "shop_id", type=int, required=True)
+@click.option("--feed", default="", help="Read this address or file, and keep it for later.")
+@click.option("--accept-loss", is_flag=True, help="Believe a feed that lost many variants.")
+def catalog_sync(shop_id: int, feed: str, *, accept_loss: bool) -> None:
+    """Read a shop's catalog; prints a JSON summary."""
+    runtime = _runtime()
+    if feed:
+        with runtime.engine.begin() as database:
+            kept = feed if "://" in feed else str(Path(feed).absolute())
+            shops.change_settings(database, shop_id, {"feed": kept})
+    with tqdm(unit=" variants", disable=None, leave=False) as bar:
+        try:
+            result = catalog.sync_shop(
+                runtime.engine,
+                shop_id,
+                runtime.adapter,
+                now,
+                accept_loss=accept_loss,
+                progress=lambda rows: bar.update(rows - bar.n),
+            )
+        except (catalog.CatalogError, LookupError) as error:
+            bar.close()
+            _fail(str(error))
+    if result.people:
+        runtime.doorbell.deliver(shop_id, result.people)
+    summary = {name: getattr(result, name) for name in result.__slots__}
+    click.echo(json.dumps({**summary, "problems": list(result.problems)}))
+
+
+def main() -> None:
+    """Run the command line; what the user can mend is one line, never a stack trace."""
+    _guarded(lambda: cli(prog_name="stockbell"))
+
+
+def _guarded(run: Callable[[], None]) -> None:
+    try:
+        run()
+    except (SettingsError, EmbeddedError, ShopError) as error:
+        _end(str(error))
+    except OperationalError as error:
+        _end(f"The database cannot be used: {str(error.orig).strip().splitlines()[0]}")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except PermissionError as error:
+        _end(f"{error.filename} cannot be written: set STOCKBELL_HOME to a folder that can.")
+
+
+def _end(message: str) -> NoReturn:
+    click.echo(f"stockbell: {message}", err=True)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""`stockbell up --demo`: a demo shop that goes through the same doors as a real one.
+
+Its storefront and feed are served by a process of their own (tests/platforms/custom), which knows nothing of
+Stockbell but the snippet that a merchant would paste.
+"""
+
+import json
+import secrets
+import socket
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sqlalchemy import text
+
+from plugin.domain import merchants, shops
+from plugin.runtime import Runtime
+from plugin.settings import owner_only
+
+FEED_SECONDS = 2
+SHOP_NAME = "Fern & Fable"
+MERCHANT_EMAIL = "demo@shop.example"
+
+
+@dataclass(frozen=True)
+class Demo:
+    """The demo shop of this installation."""
+
+    shop_id: int
+    public_key: str
+    api_key: str
+    port: int
+    merchant_email: str
+    merchant_password: str
+    stockbell: str = ""
+
+    @property
+    def storefront(self) -> str:
+        """The shop's own address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def command(self) -> Sequence[str]:
+        """How the shop's own server is started."""
+        words = ["--port", str(self.port), "--stockbell", self.stockbell, "--public-key", self.public_key]
+        return [sys.executable, "-m", "tests.platforms.custom", *words]
+
+    @classmethod
+    def prepare(cls, runtime: Runtime) -> "Demo":
+        """The demo shop, made at the first start and found again later."""
+        settings = runtime.settings
+        path = settings.home / "demo.json"
+        kept = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        port = _free_port(kept.get("port", settings.port + 1))
+        storefront = f"http://127.0.0.1:{port}"
+        with runtime.engine.begin() as database:
+            if not kept or shops.by_id(database, kept["shop_id"]) is None:
+                new = shops.create_shop(
+                    database, platform="custom", name=SHOP_NAME, domain=storefront, allow_loopback=True
+                )
+                kept = {**asdict(new), "merchant_password": secrets.token_urlsafe(9)}
+                merchants.add_merchant(
+                    database, email=MERCHANT_EMAIL, password=kept["merchant_password"], shop_id=new.shop_id
+                )
+                # One step less to try out; switch it on in the merchant page to see the confirmation mail.
+                shops.change_settings(database, new.shop_id, {"double_opt_in": False, "currency": "EUR"})
+            changes = {"feed": f"{storefront}/feed.json", "feed_interval_seconds": FEED_SECONDS}
+            shops.change_settings(database, kept["shop_id"], changes)
+            moved = text("UPDATE shop SET domain = :domain, feed_due_at = now() WHERE id = :id")
+            database.execute(moved, {"domain": storefront, "id": kept["shop_id"]})
+        demo = cls(
+            shop_id=kept["shop_id"],
+            public_key=kept["public_key"],
+            api_key=kept["api_key"],
+            port=port,
+            merchant_email=MERCHANT_EMAIL,
+            merchant_password=kept["merchant_password"],
+            stockbell=settings.public_url,
+        )
+        _write_privately(path, json.dumps(asdict(demo)))
+        return demo
+
+
+def _write_privately(path: Path, content: str) -> None:
+    with open(path, "w", encoding="utf-8", opener=owner_only) as file:  # noqa: PTH123 (Path has no opener)
+        file.write(content)
+
+
+def _free_port(wanted: int) -> int:
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except (OSError, OverflowError):
+                continue
+            return int(probe.getsockname()[1])
+    raise OSError("no port is free")

@@ -1,0 +1,1 @@
+"""What Stockbell does, without Flask and without RQ."""

@@ -1,0 +1,427 @@
+"""Brings a shop's catalog into the database: read whole first, then written where it differs.
+
+What was read is staged in a temporary table, so that a feed that breaks off, or lost too many rows, changes
+nothing: the last good catalog stays.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import Cursor
+from sqlalchemy import Connection, Engine, text
+
+from integrations.base import CatalogReading, PlatformAdapter
+from integrations.errors import IntegrationError
+from integrations.types import CatalogBookmark, CatalogReport, CatalogVariant, InventoryLevel
+from plugin.domain import shops, stock
+from plugin.domain.restocks import Released
+from plugin.domain.shops import Shop
+
+COPY_ROWS = 2000
+STOCK_BATCH = 1000
+LOSS_FLOOR = 10
+"""A catalog with fewer variants may lose any share of them."""
+SYNC_LOCK = 7_365_002
+SYNC_STATEMENT_MINUTES = 15
+
+Progress = Callable[[int], None]
+
+
+class CatalogError(Exception):
+    """The catalog was not taken; the sentence tells the merchant why. The last good one stays."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        """Keep a stable code beside the sentence."""
+        super().__init__(message)
+        self.reason = reason
+
+
+class SyncRunningError(CatalogError):
+    """Another process reads this shop's catalog at this moment."""
+
+
+@dataclass(slots=True)
+class SyncResult:
+    """What a sync did; printed as JSON by the command line."""
+
+    state: str = "done"
+    rows: int = 0
+    written: int = 0
+    skipped: int = 0
+    stock_changes: int = 0
+    absent: int = 0
+    removed: int = 0
+    restocks: int = 0
+    people: int = 0
+    seconds: float = 0.0
+    error: str = ""
+    problems: Sequence[dict[str, Any]] = ()
+
+
+@dataclass(slots=True)
+class CatalogSync:
+    """One sync of one shop."""
+
+    engine: Engine
+    shop: Shop
+    clock: Callable[[], datetime]
+    accept_loss: bool = False
+
+    def run(self, adapter: PlatformAdapter, progress: Progress = lambda _rows: None) -> SyncResult:
+        """Read the catalog and write what changed; the outcome is kept in catalog_sync, also a failure.
+
+        Raises:
+            CatalogError: nothing was changed; the sentence says why.
+        """
+        with self.engine.connect() as connection:
+            if not connection.execute(_TRY_LOCK, {"lock": SYNC_LOCK, "shop": self.shop.id}).scalar_one():
+                raise SyncRunningError("The catalog of this shop is being read already.", "running")
+            connection.execute(text(f"SET statement_timeout = '{SYNC_STATEMENT_MINUTES}min'"))
+            connection.commit()
+            try:
+                return self._run_locked(connection, adapter, progress)
+            finally:
+                connection.rollback()
+                connection.execute(text("DROP TABLE IF EXISTS staged"))
+                connection.execute(text("RESET statement_timeout"))
+                connection.execute(_UNLOCK, {"lock": SYNC_LOCK, "shop": self.shop.id})
+                connection.commit()
+
+    def _run_locked(self, connection: Connection, adapter: PlatformAdapter, progress: Progress) -> SyncResult:
+        started, result = time.monotonic(), SyncResult()
+        sync_id = _begin(connection, self.shop)
+        bookmark = CatalogBookmark()
+        try:
+            with adapter.read_catalog(_last_bookmark(connection, self.shop)) as reading:
+                self._take(connection, reading, result, progress)
+                bookmark = reading.bookmark
+        except (CatalogError, IntegrationError) as error:
+            connection.rollback()
+            result.state, result.error = "failed", str(error)
+            _record(connection, sync_id, result, CatalogBookmark())
+            if isinstance(error, CatalogError):
+                raise
+            raise CatalogError(str(error), error.reason) from error
+        result.seconds = round(time.monotonic() - started, 3)
+        _record(connection, sync_id, result, bookmark)
+        return result
+
+    def _take(
+        self, connection: Connection, reading: CatalogReading, result: SyncResult, progress: Progress
+    ) -> None:
+        released: list[Released] = []
+        if reading.unchanged:
+            result.state = "unchanged"
+        else:
+            released = self._take_new(connection, reading, result, progress)
+        if reading.complete:
+            result.absent, gone = self._mark_absent(connection, seen=not reading.unchanged)
+            result.removed = len(gone)
+            released += self._sell_out(gone)
+        result.restocks, result.people = len(released), sum(each.people for each in released)
+
+    def _take_new(
+        self, connection: Connection, reading: CatalogReading, result: SyncResult, progress: Progress
+    ) -> list[Released]:
+        report = reading.report
+        stage(connection, reading, report, progress)
+        result.rows, result.skipped = report.rows, report.skipped
+        result.problems = [{"code": code, **asdict(problem)} for code, problem in report.problems.items()]
+        if reading.complete:
+            self._refuse_loss(connection)
+        taken = take_staged(connection, self.shop, self.clock)
+        result.written, result.stock_changes = taken.written, taken.stock_changes
+        return taken.released
+
+    def _refuse_loss(self, connection: Connection) -> None:
+        if not connection.execute(text("SELECT EXISTS (SELECT FROM staged)")).scalar_one():
+            raise CatalogError("The feed holds no variant that can be used.", "empty")
+        known, lost = connection.execute(_COUNT_LOST, {"shop": self.shop.id}).one()
+        if not self.accept_loss and known >= LOSS_FLOOR and lost * 100 > known * self.shop.feed_max_loss_percent:
+            raise CatalogError(
+                f"The feed no longer holds {lost} of {known} variants, more than the {self.shop.feed_max_loss_percent} %"
+                " that are believed. If they are really gone, sync once with that accepted.",
+                "lost_rows",
+            )
+
+    def _mark_absent(self, connection: Connection, *, seen: bool) -> tuple[int, list[str]]:
+        """Mark what the catalog no longer holds; what was missing last time too is removed.
+
+        Args:
+            connection: with the staged rows.
+            seen: False when the source is unchanged: what was absent is absent again.
+        """
+        gone = list(connection.execute(_REMOVE_ABSENT_AGAIN, self._absent_values(seen=seen)).scalars())
+        absent = connection.execute(_MARK_ABSENT, self._absent_values(seen=seen)).rowcount if seen else 0
+        connection.commit()
+        return absent, gone
+
+    def _absent_values(self, *, seen: bool) -> dict[str, object]:
+        return {"shop": self.shop.id, "now": self.clock(), "seen": seen}
+
+    def _sell_out(self, variant_ids: Sequence[str]) -> list[Released]:
+        released: list[Released] = []
+        for batch in _batches(variant_ids, STOCK_BATCH):
+            with self.engine.begin() as database:
+                now = self.clock()
+                levels = [InventoryLevel(variant_id, None, 0, None) for variant_id in batch]
+                released += stock.apply_levels(database, self.shop, levels, now).released
+        return released
+
+
+@dataclass(slots=True)
+class Taken:
+    """What `take_staged` wrote."""
+
+    written: int
+    stock_changes: int
+    released: list[Released]
+
+
+def put_variants(
+    engine: Engine, shop: Shop, variants: Sequence[CatalogVariant], clock: Callable[[], datetime]
+) -> Taken:
+    """Add or change some variants of a catalog, as merchants' programs do by the API."""
+    with engine.connect() as connection:
+        stage(connection, variants, CatalogReport(), lambda _rows: None)
+        taken = take_staged(connection, shop, clock)
+        connection.execute(text("DROP TABLE staged"))
+        connection.commit()
+        return taken
+
+
+def stage(
+    connection: Connection, variants: Iterable[CatalogVariant], report: CatalogReport, progress: Progress
+) -> None:
+    """Copy variants into a temporary table of this connection; of rows with the same id the first counts.
+
+    Raises:
+        IntegrationError: the source broke off; the caller rolls back.
+    """
+    connection.execute(text("DROP TABLE IF EXISTS staged"))
+    connection.execute(text(_STAGE_TABLE))
+    with closing(_driver(connection).cursor()) as cursor:
+        rows = _copy(cursor, variants, progress)
+    report.rows = max(report.rows, rows)
+    duplicates = connection.execute(text(_DROP_DUPLICATES)).all()
+    if duplicates:
+        example = min(duplicates, key=lambda row: row.position)
+        message = "The id stands in the feed more than once; the first row with it counts."
+        for row in duplicates:
+            report.add("duplicate_id", message, row=example.position, row_id=row.variant_id, skipped=True)
+    connection.execute(text("ANALYZE staged"))
+
+
+def take_staged(connection: Connection, shop: Shop, clock: Callable[[], datetime]) -> Taken:
+    """Write what differs from the staged rows, and commit; stock in batches, each its own transaction.
+
+    A crash in between is harmless: the sync is not marked as done, so the next one writes the rest.
+    """
+    values = {"shop": shop.id, "now": clock()}
+    changed = connection.execute(text(_UPDATE_CHANGED), values).rowcount
+    added = connection.execute(text(_INSERT_NEW), values).rowcount
+    connection.commit()
+    released: list[Released] = []
+    changes = connection.execute(text(_STOCK_CHANGES), {"shop": shop.id}).all()
+    for batch in _batches(changes, STOCK_BATCH):
+        levels = [InventoryLevel(row.variant_id, None, row.available, None) for row in batch]
+        released += stock.apply_levels(connection, shop, levels, clock()).released
+        connection.commit()
+    return Taken(added + changed, len(changes), released)
+
+
+def last_syncs(database: Connection, shop_id: int, limit: int = 5) -> list[Any]:
+    """The newest syncs of a shop, newest first, for pages and `doctor`."""
+    query = text("SELECT * FROM catalog_sync WHERE shop_id = :shop ORDER BY id DESC LIMIT :limit")
+    return list(database.execute(query, {"shop": shop_id, "limit": limit}).mappings())
+
+
+def shops_due(database: Connection, now: datetime) -> list[int]:
+    """Shops whose feed is to be read again; each is due again after its interval."""
+    rows = database.execute(
+        text(
+            "UPDATE shop SET feed_due_at = :now + make_interval(secs => feed_interval_seconds)"
+            " WHERE feed <> '' AND uninstalled_at IS NULL AND feed_due_at <= :now RETURNING id"
+        ),
+        {"now": now},
+    )
+    return sorted(rows.scalars())
+
+
+_TRY_LOCK = text("SELECT pg_try_advisory_lock(:lock, CAST(:shop AS integer))")
+_UNLOCK = text("SELECT pg_advisory_unlock(:lock, CAST(:shop AS integer))")
+_COLUMNS = (
+    "position, variant_id, product_id, product_title, variant_title, url, image_url, price, currency, collections,"
+    " available, stock_known"
+)
+_STAGE_TABLE = """
+    CREATE TEMPORARY TABLE staged (
+        position integer, variant_id text, product_id text, product_title text, variant_title text, url text,
+        image_url text, price numeric, currency text, collections text[], available bigint, stock_known boolean)
+"""
+_DROP_DUPLICATES = """
+    DELETE FROM staged USING (
+        SELECT variant_id, min(position) AS first FROM staged GROUP BY variant_id HAVING count(*) > 1) AS twice
+     WHERE staged.variant_id = twice.variant_id AND position > first RETURNING staged.variant_id, position
+"""
+_FACTS = ("product_id", "product_title", "variant_title", "url", "image_url", "price", "currency", "collections")
+_UPDATE_CHANGED = f"""
+    UPDATE variant SET {", ".join(f"{name} = staged.{name}" for name in _FACTS)},
+                       absent_since = NULL, removed_at = NULL, updated_at = :now
+      FROM staged
+     WHERE shop_id = :shop AND variant.variant_id = staged.variant_id
+       AND (({", ".join(f"variant.{name}" for name in _FACTS)}) IS DISTINCT FROM
+            ({", ".join(f"staged.{name}" for name in _FACTS)})
+            OR absent_since IS NOT NULL OR removed_at IS NOT NULL)
+"""  # noqa: S608 (constants of this module)
+_INSERT_NEW = f"""
+    INSERT INTO variant (shop_id, variant_id, {", ".join(_FACTS)}, available, stock_at, updated_at)
+    SELECT :shop, variant_id, {", ".join(_FACTS)},
+           CASE WHEN stock_known THEN available ELSE 0 END, CASE WHEN stock_known THEN CAST(:now AS timestamptz) END,
+           :now
+      FROM staged
+     WHERE NOT EXISTS (SELECT FROM variant WHERE shop_id = :shop AND variant.variant_id = staged.variant_id)
+     ORDER BY variant_id
+    ON CONFLICT DO NOTHING
+"""  # noqa: S608
+_STOCK_CHANGES = """
+    SELECT variant_id, staged.available FROM staged JOIN variant USING (variant_id)
+     WHERE shop_id = :shop AND stock_known AND variant.available IS DISTINCT FROM staged.available
+     ORDER BY position
+"""
+_COUNT_LOST = text(
+    """
+    SELECT count(*) AS known, count(*) FILTER (WHERE staged.variant_id IS NULL) AS lost
+      FROM variant LEFT JOIN staged USING (variant_id)
+     WHERE shop_id = :shop AND removed_at IS NULL AND absent_since IS NULL
+    """
+)
+_NOT_SEEN = (
+    "shop_id = :shop AND removed_at IS NULL AND (NOT CAST(:seen AS boolean) OR NOT EXISTS"
+    " (SELECT FROM staged WHERE staged.variant_id = variant.variant_id))"
+)
+_REMOVE_ABSENT_AGAIN = text(
+    f"UPDATE variant SET removed_at = :now WHERE {_NOT_SEEN} AND absent_since IS NOT NULL RETURNING variant_id"  # noqa: S608
+)
+_MARK_ABSENT = text(f"UPDATE variant SET absent_since = :now WHERE {_NOT_SEEN} AND absent_since IS NULL")  # noqa: S608
+
+
+def _driver(connection: Connection) -> Any:  # noqa: ANN401
+    return connection.connection.driver_connection
+
+
+def _copy(cursor: Cursor[Any], variants: Iterable[CatalogVariant], progress: Progress) -> int:
+    rows = 0
+    with cursor.copy(f"COPY staged ({_COLUMNS}) FROM STDIN") as copy:
+        for lines in _lines(variants):
+            copy.write("".join(lines))
+            rows += len(lines)
+            progress(rows)
+    return rows
+
+
+def _lines(variants: Iterable[CatalogVariant]) -> Iterator[list[str]]:
+    """Rows in COPY's text format, 2,000 at a time. Written by hand: a million rows pass through here."""
+    lines: list[str] = []
+    arrays: dict[tuple[str, ...], str] = {(): "{}"}
+    for position, variant in enumerate(variants, 1):
+        id_, product, title, options, url, image, price, currency, collections, available, known = variant
+        array = arrays.get(collections)
+        if array is None:
+            array = arrays[collections] = _array(collections)
+            if len(arrays) > COPY_ROWS:
+                arrays = {(): "{}"}
+        stock_text = "\\N" if available is None else str(available)
+        words = f"{id_}\t{product}\t{title}\t{options}\t{url}\t{image}"
+        if "\\" in words or words.count("\t") != 5 or "\n" in words or "\r" in words:
+            words = "\t".join(map(_escaped, (id_, product, title, options, url, image)))
+        lines.append(
+            f"{position}\t{words}\t{price or chr(92) + 'N'}\t{currency}\t{array}\t{stock_text}\t{'t' if known else 'f'}\n"
+        )
+        if len(lines) == COPY_ROWS:
+            yield lines
+            lines = []
+    if lines:
+        yield lines
+
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def _escaped(value: str) -> str:
+    return value.translate(_ESCAPES)
+
+
+def _array(values: Sequence[str]) -> str:
+    quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return _escaped("{" + ",".join(f'"{value}"' for value in quoted) + "}")
+
+
+def _batches(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
+
+
+def _begin(connection: Connection, shop: Shop) -> int:
+    connection.execute(
+        text("UPDATE catalog_sync SET state = 'failed', error = 'The sync was cut off.', finished_at = now()"
+             " WHERE shop_id = :shop AND state = 'running'"),
+        {"shop": shop.id},
+    )
+    query = text("INSERT INTO catalog_sync (shop_id, feed) VALUES (:shop, :feed) RETURNING id")
+    sync_id = int(connection.execute(query, {"shop": shop.id, "feed": shop.feed}).scalar_one())
+    connection.commit()
+    return sync_id
+
+
+def _last_bookmark(connection: Connection, shop: Shop) -> CatalogBookmark | None:
+    row = connection.execute(
+        text(
+            "SELECT etag, last_modified, digest FROM catalog_sync"
+            " WHERE shop_id = :shop AND state IN ('done', 'unchanged') AND feed = :feed ORDER BY id DESC LIMIT 1"
+        ),
+        {"shop": shop.id, "feed": shop.feed},
+    ).first()
+    connection.commit()
+    return CatalogBookmark(*row) if row else None
+
+
+def _record(connection: Connection, sync_id: int, result: SyncResult, bookmark: CatalogBookmark) -> None:
+    names = ("state", "error", "rows", "written", "skipped", "absent", "removed", "restocks")
+    values = {name: getattr(result, name) for name in names}
+    values |= {"etag": bookmark.etag, "last_modified": bookmark.last_modified, "digest": bookmark.digest}
+    columns = ", ".join(f"{name} = :{name}" for name in values)
+    problems = json.dumps(list(result.problems))
+    connection.execute(
+        text(f"UPDATE catalog_sync SET {columns}, problems = CAST(:problems AS jsonb), finished_at = now()"  # noqa: S608
+             " WHERE id = :id"),
+        {**values, "problems": problems, "id": sync_id},
+    )
+    connection.commit()
+
+
+def sync_shop(  # noqa: PLR0913 (who asks decides that much)
+    engine: Engine,
+    shop_id: int,
+    make_adapter: Callable[[Shop], PlatformAdapter],
+    clock: Callable[[], datetime],
+    *,
+    accept_loss: bool = False,
+    progress: Progress = lambda _rows: None,
+) -> SyncResult:
+    """Sync one shop's catalog.
+
+    Raises:
+        LookupError: there is no such shop.
+        CatalogError: nothing was changed.
+    """
+    with engine.connect() as database:
+        shop = shops.by_id(database, shop_id)
+    if shop is None:
+        raise LookupError(f"There is no shop {shop_id}.")
+    return CatalogSync(engine, shop, clock, accept_loss=accept_loss).run(make_adapter(shop), progress)

@@ -1,0 +1,240 @@
+"""Hands messages over: claims a batch of one shop, sends it over open connections, records each outcome."""
+
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import structlog
+from sqlalchemy import Engine, text
+
+from integrations.channels.base import Channel, ChannelConnection, Envelope, SendResult
+from integrations.errors import IntegrationError, UnreachableError
+from plugin.domain import outbox, shops
+from plugin.domain.outbox import ClaimedMessage, Outcome
+from plugin.domain.recorder import Recorder
+from plugin.domain.shops import Shop
+
+log = structlog.get_logger(__name__)
+
+CLAIM_BATCH = 250
+BATCH_SECONDS = 10.0
+"""Messages of a batch that have not been begun by then are put back, so that stock is looked at again."""
+LEASE_RENEWAL_SECONDS = 10.0
+PROVIDER_DOWN_PAUSE = timedelta(seconds=15)
+FAR_ROUND_TRIP_SECONDS = 0.004
+"""A server whose greeting takes longer gets several connections: the wait, not the work, would set the pace."""
+
+
+class Fill(Protocol):
+    """Makes the envelopes of a batch; product facts are read once per batch."""
+
+    def __call__(self, shop: Shop, messages: Sequence[ClaimedMessage]) -> Iterator[tuple[ClaimedMessage, Envelope]]:
+        """Each message with its envelope, in the same order."""
+
+
+@dataclass(slots=True)
+class Courier:
+    """One worker's means to hand messages over."""
+
+    engine: Engine
+    worker: str
+    channel: Channel
+    fill: Fill
+    open_recorder: Callable[[], Recorder]
+    most_connections: int = 1
+
+    def deliver(self, shop_id: int, *, seconds: float) -> bool:
+        """Send what is due for a shop, for about so many seconds; returns whether more is due.
+
+        Raises:
+            IntegrationError: the provider cannot be used now; nothing is lost, everything is due again soon.
+        """
+        deadline = time.monotonic() + seconds
+        with contextlib.ExitStack() as stack:
+            lanes: list[_Lane] = []
+            while time.monotonic() < deadline:
+                shop, claimed = self._claim(shop_id)
+                if not claimed:
+                    return False
+                assert shop
+                with self._lease_kept():
+                    if not self._send_batch(shop, claimed, lanes, stack):
+                        return False
+        return True
+
+    def _claim(self, shop_id: int) -> tuple[Shop | None, list[ClaimedMessage]]:
+        """Claim until something is to be sent or nothing is due any more."""
+        with self.engine.begin() as database:
+            shop = shops.by_id(database, shop_id)
+        while shop:
+            with self.engine.begin() as database:
+                now = datetime.now(UTC)
+                claimed = outbox.claim(database, shop, self.worker, now, limit=CLAIM_BATCH)
+                if claimed or not _is_due(database, shop_id, now):
+                    return shop, claimed
+        return None, []
+
+    def _send_batch(
+        self, shop: Shop, claimed: Sequence[ClaimedMessage], lanes: "list[_Lane]", stack: contextlib.ExitStack
+    ) -> bool:
+        """Send one batch and write what became of it; False when the provider was lost on the way."""
+        waiting = deque(self.fill(shop, claimed))
+        batch = _Batch(waiting, time.monotonic() + BATCH_SECONDS)
+        try:
+            self._open_lanes(lanes, stack, len(claimed))
+            _run(lanes, batch)
+        finally:
+            self._settle(batch, claimed)
+        if batch.lost_provider:
+            for lane in lanes:
+                lane.close()
+            lanes.clear()
+            log.warning("mail_server_lost", shop_id=shop.id)
+        if batch.error:
+            raise batch.error
+        return not batch.lost_provider
+
+    def _settle(self, batch: "_Batch", claimed: Sequence[ClaimedMessage]) -> None:
+        now = datetime.now(UTC)
+        known = {message_id for message_id, _ in batch.outcomes} | batch.not_ours
+        left = [message.id for message in claimed if message.id not in known]
+        due_at = now + PROVIDER_DOWN_PAUSE if batch.lost_provider or not batch.outcomes else now
+        with self.engine.begin() as database:
+            database.execute(text("SET LOCAL synchronous_commit = off"))  # the attempts tell the same
+            outbox.finish(database, self.worker, batch.outcomes, now)
+            if left:
+                outbox.give_back(database, self.worker, left, due_at)
+
+    def _open_lanes(self, lanes: "list[_Lane]", stack: contextlib.ExitStack, messages: int) -> None:
+        if lanes:
+            return
+        first = stack.enter_context(_Lane(self.channel.connect(), self.open_recorder()))
+        lanes.append(first)
+        far = first.connection.round_trip_seconds > FAR_ROUND_TRIP_SECONDS
+        wanted = min(self.most_connections, messages) if far else 1
+        with contextlib.suppress(IntegrationError):  # one connection is enough to go on
+            while len(lanes) < wanted:
+                lanes.append(stack.enter_context(_Lane(self.channel.connect(), self.open_recorder())))
+
+    @contextlib.contextmanager
+    def _lease_kept(self) -> Iterator[None]:
+        """Renew the lease while a batch is under way, however long the provider thinks about a message."""
+        done = threading.Event()
+
+        def renew() -> None:
+            while not done.wait(LEASE_RENEWAL_SECONDS):
+                try:
+                    with self.engine.begin() as database:
+                        outbox.extend_lease(database, self.worker)
+                except Exception as error:  # noqa: BLE001 (the next renewal may work; the lease decides)
+                    log.warning("lease_not_renewed", error=type(error).__name__)
+
+        thread = threading.Thread(target=renew, name="lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Messages that several lanes work on together."""
+
+    waiting: deque[tuple[ClaimedMessage, Envelope]]
+    deadline: float
+    outcomes: list[tuple[int, Outcome]]
+    not_ours: set[int]
+    lost_provider: bool = False
+    error: Exception | None = None
+
+    def __init__(self, waiting: deque[tuple[ClaimedMessage, Envelope]], deadline: float) -> None:
+        self.waiting, self.deadline = waiting, deadline
+        self.outcomes, self.not_ours = [], set()
+        self.lost_provider, self.error = False, None
+
+    def next(self) -> tuple[ClaimedMessage, Envelope] | None:
+        if self.lost_provider or self.error or time.monotonic() > self.deadline:
+            return None
+        try:
+            return self.waiting.popleft()
+        except IndexError:
+            return None
+
+
+class _Lane:
+    """One connection to the provider with the recorder of what goes over it."""
+
+    def __init__(self, connection: ChannelConnection, recorder: Recorder) -> None:
+        self.connection = connection
+        self.recorder = recorder
+
+    def work(self, batch: _Batch) -> None:
+        """Hand over what the batch holds, the record always one message ahead."""
+        upcoming = self._begin_next(batch)
+        while upcoming:
+            (message, envelope), upcoming = upcoming, self._begin_next(batch)
+            if not self.recorder.wait_begun(message.id):
+                batch.not_ours.add(message.id)
+                continue
+            result = self._send(envelope, batch)
+            self.recorder.end(message.id, message.attempt, result.outcome, result.detail)
+            batch.outcomes.append((message.id, Outcome(result.outcome, result.detail)))
+        self.recorder.drain()
+
+    def _begin_next(self, batch: _Batch) -> tuple[ClaimedMessage, Envelope] | None:
+        upcoming = batch.next()
+        if upcoming:
+            self.recorder.begin(upcoming[0].id, upcoming[0].attempt)
+        return upcoming
+
+    def _send(self, envelope: Envelope, batch: _Batch) -> SendResult:
+        if batch.lost_provider:  # begun ahead, and now nobody is there to take it
+            return SendResult("temporary", "the connection was lost before the message was handed over")
+        try:
+            result = self.connection.send(envelope)
+        except UnreachableError as error:
+            batch.lost_provider = True
+            return SendResult("temporary", str(error))
+        batch.lost_provider = batch.lost_provider or result.outcome == "uncertain"
+        return result
+
+    def close(self) -> None:
+        self.connection.close()
+        self.recorder.close()
+
+    def __enter__(self) -> "_Lane":
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self.close()
+
+
+def _run(lanes: Sequence[_Lane], batch: _Batch) -> None:
+    """Let every lane work on the batch, each in its own thread when there are several."""
+
+    def work(lane: _Lane) -> None:
+        try:
+            lane.work(batch)
+        except Exception as error:  # noqa: BLE001 (carried over to the thread that waits)
+            batch.error = error
+
+    threads = [threading.Thread(target=work, args=(lane,), name="lane") for lane in lanes[1:]]
+    for thread in threads:
+        thread.start()
+    work(lanes[0])
+    for thread in threads:
+        thread.join()
+
+
+def _is_due(database: "object", shop_id: int, now: datetime) -> bool:
+    query = text(
+        "SELECT EXISTS (SELECT FROM message WHERE shop_id = :shop AND state = 'pending' AND due_at <= :now)"
+    )
+    return bool(database.execute(query, {"shop": shop_id, "now": now}).scalar_one())  # type: ignore[attr-defined]

@@ -1,0 +1,241 @@
+"""The shopper's side: joining the line, confirming, leaving."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from sqlalchemy import Connection, RowMapping, text
+
+from plugin.domain.rules import is_sellable
+from plugin.domain.shops import Shop
+
+CONFIRM_AGAIN_AFTER = timedelta(minutes=10)
+"""How long a second request waits before the confirmation mail is sent once more."""
+
+
+class UnknownVariantError(LookupError):
+    """The shop does not sell this variant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a shopper asks for, already checked."""
+
+    variant_id: str
+    email: str
+    locale: str = ""
+    page_url: str = ""
+    marketing_consent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What joining did."""
+
+    in_stock: bool
+    """The variant can be bought right now."""
+    message_due: bool
+    """A confirmation mail waits in the outbox."""
+
+
+class Confirmation(Enum):
+    """What confirming did."""
+
+    WAITING = "waiting"
+    """In line now (or already)."""
+    IN_STOCK = "in_stock"
+    """The variant is back already: the page says so, no later mail."""
+    ENDED = "ended"
+    """The request was withdrawn before."""
+
+
+def join(
+    database: Connection, shop: Shop, request: Request, now: datetime, *, may_ask_confirmation: bool = True
+) -> Joined:
+    """Put someone into the line, or leave them where they are (rule 6).
+
+    The variant's row is held in share mode, so that a restock either sees this person waiting or is seen here as
+    stock: nobody falls between the two.
+
+    Args:
+        database: a transaction.
+        shop: the shop.
+        request: what is asked for.
+        now: the moment; it is the place in line.
+        may_ask_confirmation: False when the address has had enough confirmation mails for today.
+
+    Raises:
+        UnknownVariantError: the shop does not sell this variant.
+    """
+    unconfirmed = shop.double_opt_in
+    row = database.execute(
+        _JOIN,
+        {
+            "shop": shop.id,
+            "variant": request.variant_id,
+            "email": request.email,
+            "email_key": request.email.lower(),
+            "locale": request.locale,
+            "page_url": request.page_url,
+            "marketing": request.marketing_consent,
+            "state": "unconfirmed" if unconfirmed else "waiting",
+            "link_key": secrets.token_bytes(16),
+            "now": now,
+            "ask": unconfirmed and may_ask_confirmation,
+        },
+    ).first()
+    if row is None:
+        raise UnknownVariantError(request.variant_id)
+    asked = bool(row.asked)
+    if unconfirmed and may_ask_confirmation and not row.added:
+        asked = _ask_again(database, shop, request, now)
+    return Joined(in_stock=is_sellable(row.available, shop.rules), message_due=asked)
+
+
+_JOIN = text(
+    """
+    WITH item AS (
+        SELECT available FROM variant
+         WHERE shop_id = :shop AND variant_id = :variant AND removed_at IS NULL FOR SHARE
+    ), added AS (
+        INSERT INTO subscription (shop_id, variant_id, email, email_key, locale, state, joined_at, state_at,
+                                  created_at, page_url, marketing_consent, link_key)
+        SELECT :shop, :variant, :email, :email_key, :locale, :state, :now, :now, :now, :page_url, :marketing,
+               :link_key
+          FROM item
+         WHERE NOT EXISTS (SELECT FROM suppression
+                            WHERE shop_id = :shop AND channel = 'email' AND address = :email_key)
+        ON CONFLICT (shop_id, variant_id, email_key) WHERE state IN ('unconfirmed', 'waiting', 'released')
+        DO NOTHING
+        RETURNING id
+    ), asked AS (
+        INSERT INTO message (shop_id, subscription_id, kind, due_at, created_at)
+        SELECT :shop, id, 'confirmation', :now, :now FROM added WHERE :ask
+        RETURNING id
+    )
+    SELECT available, (SELECT count(*) FROM added) AS added, (SELECT count(*) FROM asked) AS asked FROM item
+    """
+)
+
+
+def _ask_again(database: Connection, shop: Shop, request: Request, now: datetime) -> bool:
+    """Send the confirmation mail once more to who lost the first; not to who asks in quick succession."""
+    result = database.execute(
+        text(
+            """
+            INSERT INTO message (shop_id, subscription_id, kind, step, due_at, created_at)
+            SELECT :shop, subscription.id, 'confirmation', max(step) + 1, :now, :now
+              FROM subscription JOIN message ON subscription_id = subscription.id AND kind = 'confirmation'
+             WHERE subscription.shop_id = :shop AND variant_id = :variant AND email_key = :email_key
+               AND subscription.state = 'unconfirmed'
+             GROUP BY subscription.id
+            HAVING max(message.created_at) < :before AND bool_and(message.state NOT IN ('pending', 'claimed'))
+            ON CONFLICT DO NOTHING
+            """
+        ),
+        {
+            "shop": shop.id,
+            "variant": request.variant_id,
+            "email_key": request.email.lower(),
+            "now": now,
+            "before": now - CONFIRM_AGAIN_AFTER,
+        },
+    )
+    return bool(result.rowcount)
+
+
+def find(database: Connection, subscription_id: int) -> RowMapping | None:
+    """A subscription with what pages show: shop, variant, state; None when there is no such number."""
+    return (
+        database.execute(
+            text(
+                "SELECT subscription.*, product_title, variant_title, url, image_url, available, removed_at"
+                " FROM subscription LEFT JOIN variant USING (shop_id, variant_id) WHERE subscription.id = :id"
+            ),
+            {"id": subscription_id},
+        )
+        .mappings()
+        .first()
+    )
+
+
+def confirm(database: Connection, shop: Shop, subscription_id: int, now: datetime) -> Confirmation:
+    """The shopper confirms the address; doing it twice is harmless."""
+    row = database.execute(
+        text(
+            "SELECT subscription.id, state, variant.available, variant.removed_at FROM subscription"
+            " JOIN variant USING (shop_id, variant_id)"
+            " WHERE subscription.id = :id AND shop_id = :shop FOR SHARE OF variant"
+        ),
+        {"id": subscription_id, "shop": shop.id},
+    ).first()
+    if row is None or row.state == "unsubscribed":
+        return Confirmation.ENDED
+    sellable = row.removed_at is None and is_sellable(row.available, shop.rules)
+    if row.state == "unconfirmed":
+        database.execute(
+            text(
+                "UPDATE subscription SET confirmed_at = :now, state_at = :now, state = :state, reason = :reason"
+                " WHERE id = :id AND state = 'unconfirmed'"
+            ),
+            {
+                "id": subscription_id,
+                "now": now,
+                "state": "notified" if sellable else "waiting",
+                "reason": "told_when_confirming" if sellable else "",
+            },
+        )
+    return Confirmation.IN_STOCK if sellable else Confirmation.WAITING
+
+
+def leave(database: Connection, shop_id: int, subscription_id: int, now: datetime) -> None:
+    """Leave the line of one variant, at once; a message that nobody has begun to send is withdrawn."""
+    _end(database, "id = :id AND shop_id = :shop", {"id": subscription_id, "shop": shop_id}, now)
+
+
+def suppress(database: Connection, shop_id: int, email: str, now: datetime, *, reason: str = "unsubscribed") -> None:
+    """Never write to this address again for this shop, and leave every line of it."""
+    database.execute(
+        text(
+            "INSERT INTO suppression (shop_id, channel, address, reason, created_at)"
+            " VALUES (:shop, 'email', :address, :reason, :now) ON CONFLICT DO NOTHING"
+        ),
+        {"shop": shop_id, "address": email.lower(), "reason": reason, "now": now},
+    )
+    _end(database, "shop_id = :shop AND email_key = :address", {"shop": shop_id, "address": email.lower()}, now)
+
+
+def allow_again(database: Connection, shop_id: int, email: str) -> None:
+    """Take back an unsubscription, by the person who holds the link; a bounce or complaint stays."""
+    database.execute(
+        text(
+            "DELETE FROM suppression WHERE shop_id = :shop AND channel = 'email' AND address = :address"
+            " AND reason = 'unsubscribed'"
+        ),
+        {"shop": shop_id, "address": email.lower()},
+    )
+
+
+def is_suppressed(database: Connection, shop_id: int, email: str) -> bool:
+    """Whether nothing may be sent to this address for this shop."""
+    query = text(
+        "SELECT EXISTS (SELECT FROM suppression WHERE shop_id = :shop AND channel = 'email' AND address = :address)"
+    )
+    return bool(database.execute(query, {"shop": shop_id, "address": email.lower()}).scalar_one())
+
+
+def _end(database: Connection, condition: str, values: dict[str, object], now: datetime) -> None:
+    database.execute(
+        text(
+            f"""
+            WITH ended AS (
+                UPDATE subscription SET state = 'unsubscribed', state_at = :now, reason = 'by_subscriber'
+                 WHERE {condition} AND state IN ('unconfirmed', 'waiting', 'released') RETURNING id
+            )
+            UPDATE message SET state = 'skipped', reason = 'unsubscribed', finished_at = :now
+              FROM ended WHERE subscription_id = ended.id AND message.state = 'pending'
+            """  # noqa: S608 (the condition is one of two constants above)
+        ),
+        {**values, "now": now},
+    )

@@ -1,0 +1,33 @@
+"""What a worker process has at hand for its jobs. A job's arguments are ids only, so the rest waits here."""
+
+from dataclasses import dataclass
+
+from plugin.domain.delivery import Courier
+from plugin.runtime import Runtime
+
+
+@dataclass(frozen=True)
+class WorkerContext:
+    """The parts of this worker process."""
+
+    runtime: Runtime
+    courier: Courier
+
+
+_current: list[WorkerContext] = []
+
+
+def enter(context: WorkerContext) -> None:
+    """Make this process a worker."""
+    _current[:] = [context]
+
+
+def current() -> WorkerContext:
+    """The parts of this worker process.
+
+    Raises:
+        RuntimeError: this process is no worker.
+    """
+    if not _current:
+        raise RuntimeError("This job runs only in 'stockbell worker'.")
+    return _current[0]

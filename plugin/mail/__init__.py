@@ -1,0 +1,1 @@
+"""What messages look like: prepared once per release, filled in per person."""

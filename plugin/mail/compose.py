@@ -1,0 +1,166 @@
+"""Composes messages: the shop's look and the product's facts once, then each person's links."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from email.headerregistry import Address
+from email.utils import format_datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from babel import Locale, UnknownLocaleError
+from babel.numbers import UnknownCurrencyError, format_currency
+from liquid import BoundTemplate, Environment
+from mjml import mjml2html
+
+from integrations.channels.base import Envelope
+from plugin.domain.outbox import ClaimedMessage
+from plugin.domain.shops import Shop
+from plugin.mail.links import PATHS, Purpose, make_token
+from plugin.mail.mime import PreparedMail, blank
+
+FOLDER = Path(__file__).parent
+FALLBACK_LOCALE = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """The variant that a message is about, as it is at this moment."""
+
+    product_title: str
+    variant_title: str
+    url: str
+    image_url: str
+    price: Decimal | None
+    currency: str
+
+
+class Composer:
+    """Makes mails for one installation (its address and its key)."""
+
+    def __init__(self, public_url: str, secret_key: str) -> None:
+        """Keep what links are made from."""
+        self._public_url = public_url
+        self._secret_key = secret_key
+
+    def prepare(self, kind: str, locale: str, shop: Shop, item: Item, now: Any) -> PreparedMail:  # noqa: ANN401
+        """Everything of a mail that is the same for all who get it.
+
+        Args:
+            kind: "restock" or "confirmation".
+            locale: the reader's language; unknown ones fall back to the shop's, then to English.
+            shop: the sender.
+            item: what it is about.
+            now: aware datetime for the Date header.
+        """
+        language = supported_locale(locale, shop.locale)
+        texts = _texts(language)[kind]
+        name, address = shop.mail_from
+        values = _values(kind, language, shop, item)
+        words = {key: _plain().from_string(text).render(**values) for key, text in texts.items()}
+        values = {**values, "words": words, "shop_name": name, "language": language}
+        domain = address.rpartition("@")[2]
+        headers = {
+            "From": str(Address(display_name=_one_line(name), addr_spec=address)),
+            "Subject": _one_line(words["subject"]),
+            "Date": format_datetime(now),
+            "List-Id": f"<alerts.{shop.id}.{domain}>",
+        }
+        personal = [
+            ("To", f"<{blank('recipient')}>"),
+            ("Message-ID", f"<{blank('message_id')}@{domain}>"),
+        ]
+        if kind == "restock":
+            personal += [("List-Unsubscribe", f"<{blank('link')}>")]
+            headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        text, html = _template(kind, "txt"), _template(kind, "mjml")
+        return PreparedMail(
+            headers=headers, personal_headers=personal, text=text.render(**values), html=html.render(**values)
+        )
+
+    def fill(self, prepared: PreparedMail, shop: Shop, message: ClaimedMessage) -> Envelope:
+        """The mail for one person."""
+        purpose: Purpose = "unsubscribe" if message.kind == "restock" else "confirm"
+        token = make_token(self._secret_key, purpose, message.subscription_id, message.link_key)
+        content = prepared.fill(
+            {
+                "recipient": message.email,
+                "message_id": self._message_id(message),
+                "link": f"{self._public_url}/{PATHS[purpose]}/{token}",
+            }
+        )
+        return Envelope(shop.mail_from[1], message.email, content)
+
+    def _message_id(self, message: ClaimedMessage) -> str:
+        """The same for every attempt, and not to be guessed."""
+        mark = hmac.digest(self._secret_key.encode(), b"message\0%d" % message.id, hashlib.sha256)[:8]
+        return f"{message.id}.{mark.hex()}"
+
+
+def supported_locale(*wanted: str) -> str:
+    """The first of the wanted languages that messages are written in, else English."""
+    for tag in wanted:
+        language = tag.replace("_", "-").partition("-")[0].lower()
+        if language in available_locales():
+            return language
+    return FALLBACK_LOCALE
+
+
+@cache
+def available_locales() -> frozenset[str]:
+    """Languages that messages are written in."""
+    return frozenset(path.stem for path in (FOLDER / "texts").glob("*.json"))
+
+
+def shown_price(item: Item, shop: Shop, language: str) -> str:
+    """The price as people of that language write it; empty when unknown."""
+    currency = item.currency or shop.currency
+    if item.price is None or not currency:
+        return "" if item.price is None else f"{item.price:f}"
+    try:
+        return format_currency(item.price, currency, locale=Locale.parse(language))
+    except (UnknownCurrencyError, UnknownLocaleError):
+        return f"{item.price:f} {currency}"
+
+
+def _values(kind: str, language: str, shop: Shop, item: Item) -> dict[str, Any]:
+    return {
+        "shop": {"name": shop.name, "address": shop.postal_address, "domain": shop.domain},
+        "product": {
+            "title": item.product_title,
+            "variant": item.variant_title,
+            "full_title": f"{item.product_title} – {item.variant_title}" if item.variant_title else item.product_title,  # noqa: RUF001
+            "price": shown_price(item, shop, language),
+            "url": item.url,
+            "image": item.image_url,
+        },
+        "link": blank("link"),
+        "kind": kind,
+    }
+
+
+@cache
+def _texts(language: str) -> Mapping[str, Mapping[str, str]]:
+    texts: Mapping[str, Mapping[str, str]] = json.loads((FOLDER / "texts" / f"{language}.json").read_text("utf-8"))
+    return texts
+
+
+@cache
+def _plain() -> Environment:
+    return Environment()
+
+
+@cache
+def _template(kind: str, form: str) -> BoundTemplate:
+    source = (FOLDER / "templates" / f"{kind}.{form}").read_text("utf-8")
+    if form == "mjml":
+        return Environment(autoescape=True).from_string(mjml2html(source))
+    return _plain().from_string(source)
+
+
+def _one_line(value: str) -> str:
+    return " ".join(value.split())

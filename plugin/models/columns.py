@@ -1,0 +1,32 @@
+"""Columns that several tables share."""
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Identity, Text, text
+
+# How far a row is filled: room on the page lets PostgreSQL update rows in place without touching the indices.
+FILLFACTOR = {"fillfactor": "80"}
+
+
+def identity() -> Column[int]:
+    """The table's own number, given by the database."""
+    return Column("id", BigInteger, Identity(always=True), primary_key=True)
+
+
+def shop_id(*, primary_key: bool = False) -> Column[int]:
+    """The shop that the row belongs to; every row has one."""
+    return Column(
+        "shop_id", BigInteger, ForeignKey("shop.id", ondelete="CASCADE"), primary_key=primary_key, nullable=False
+    )
+
+
+def moment(name: str, *, nullable: bool = True, default_now: bool = False) -> Column[Any]:
+    """A point in time (UTC)."""
+    default = text("now()") if default_now else None
+    return Column(name, DateTime(timezone=True), nullable=nullable and not default_now, server_default=default)
+
+
+def words(name: str, *, nullable: bool = False, default: str | None = None, primary_key: bool = False) -> Column[str]:
+    """Text; an absent one is empty unless `nullable`."""
+    server_default = None if default is None else text(f"'{default}'")
+    return Column(name, Text, nullable=nullable, server_default=server_default, primary_key=primary_key)

@@ -1,0 +1,103 @@
+"""Restocks, their releases, and the outbox of messages."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    Table,
+    UniqueConstraint,
+    text,
+)
+
+from plugin.db import metadata
+from plugin.models.columns import FILLFACTOR, identity, moment, shop_id, words
+
+restock = Table(
+    "restock",
+    metadata,
+    identity(),
+    shop_id(),
+    words("variant_id"),
+    words("cause"),  # stock, notify_now
+    moment("opened_at", nullable=False),
+    moment("next_release_at"),
+    moment("closed_at"),
+    words("close_reason", default=""),  # everyone_told, not_sellable, nobody_waits
+    CheckConstraint("(closed_at IS NULL) = (next_release_at IS NOT NULL)", name="open_has_due_time"),
+)
+Index(
+    "restock_open_key",
+    restock.c.shop_id,
+    restock.c.variant_id,
+    unique=True,
+    postgresql_where=text("closed_at IS NULL"),
+)
+Index("restock_due_idx", restock.c.next_release_at, postgresql_where=text("closed_at IS NULL"))
+Index("restock_history_idx", restock.c.shop_id, restock.c.variant_id, restock.c.id)
+
+release = Table(
+    "release",
+    metadata,
+    identity(),
+    shop_id(),
+    Column("restock_id", BigInteger, ForeignKey("restock.id", ondelete="CASCADE"), nullable=False, index=True),
+    words("variant_id"),
+    moment("released_at", nullable=False),
+    Column("quantity", BigInteger),
+    Column("minimum_inventory", Integer, nullable=False),
+    Column("customers_per_unit", Integer),
+    Column("wait_minutes", Integer, nullable=False),
+    Column("people", Integer, nullable=False),
+)
+
+message = Table(
+    "message",
+    metadata,
+    identity(),
+    shop_id(),
+    Column("subscription_id", BigInteger, ForeignKey("subscription.id", ondelete="CASCADE"), nullable=False),
+    Column("release_id", BigInteger, ForeignKey("release.id", ondelete="CASCADE")),
+    words("kind"),  # restock, confirmation
+    words("channel", default="email"),
+    Column("step", SmallInteger, nullable=False, server_default=text("1")),
+    # pending -> claimed -> sent | skipped | dead | pending again
+    words("state", default="pending"),
+    words("reason", default=""),
+    moment("due_at", nullable=False),
+    words("claimed_by", nullable=True),
+    moment("lease_until"),
+    Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
+    moment("created_at", nullable=False),
+    moment("finished_at"),
+    UniqueConstraint(
+        "subscription_id", "release_id", "channel", "step", name="message_once_key", postgresql_nulls_not_distinct=True
+    ),
+    CheckConstraint("state IN ('pending', 'claimed', 'sent', 'skipped', 'dead')", name="state"),
+    postgresql_with=FILLFACTOR,
+)
+Index(
+    "message_pending_idx", message.c.shop_id, message.c.due_at, message.c.id, postgresql_where=text("state = 'pending'")
+)
+Index("message_claimed_idx", message.c.lease_until, postgresql_where=text("state = 'claimed'"))
+Index("message_dead_idx", message.c.shop_id, message.c.id, postgresql_where=text("state = 'dead'"))
+
+delivery_attempt = Table(
+    "delivery_attempt",
+    metadata,
+    Column("message_id", BigInteger, ForeignKey("message.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", SmallInteger, primary_key=True),
+    moment("begun_at", nullable=False),
+    moment("ended_at"),
+    words("outcome", nullable=True),  # accepted, temporary, permanent, uncertain; NULL while in hand
+    words("detail", default=""),
+    postgresql_with=FILLFACTOR,
+)
+Index(
+    "delivery_attempt_uncertain_idx",
+    delivery_attempt.c.message_id,
+    postgresql_where=text("outcome = 'uncertain'"),
+)

@@ -1,0 +1,72 @@
+"""Shops, their settings, and the people who run them."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    Table,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+
+from plugin.db import metadata
+from plugin.models.columns import identity, moment, shop_id, words
+
+shop = Table(
+    "shop",
+    metadata,
+    identity(),
+    words("platform"),
+    words("name"),
+    words("domain"),  # origin of the storefront
+    words("public_key"),
+    Column("api_key_hash", LargeBinary, nullable=False),
+    words("locale", default="en"),
+    words("currency", default=""),
+    moment("created_at", default_now=True),
+    moment("uninstalled_at"),
+    # The rules (design.md, "The rules").
+    Column("minimum_inventory", Integer, nullable=False, server_default=text("1")),
+    Column("customers_per_unit", Integer),  # NULL is "all"
+    Column("wait_minutes", Integer, nullable=False, server_default=text("60")),
+    Column("locations", ARRAY(TEXT)),  # the ones that count; NULL is every one
+    # How people are asked and written to.
+    Column("double_opt_in", Boolean, nullable=False, server_default=text("true")),
+    words("sender_name", default=""),
+    words("sender_email", default=""),
+    words("postal_address", default=""),
+    # Custom catalogs.
+    words("feed", default=""),
+    Column("feed_interval_seconds", Integer, nullable=False, server_default=text("900")),
+    moment("feed_due_at", default_now=True),
+    Column("feed_max_loss_percent", Integer, nullable=False, server_default=text("20")),
+    UniqueConstraint("public_key"),
+    UniqueConstraint("api_key_hash"),
+    CheckConstraint("minimum_inventory >= 1", name="minimum_inventory"),
+    CheckConstraint("customers_per_unit >= 1", name="customers_per_unit"),
+    CheckConstraint("wait_minutes >= 1", name="wait_minutes"),
+    CheckConstraint("feed_interval_seconds >= 1", name="feed_interval"),
+    CheckConstraint("feed_max_loss_percent BETWEEN 0 AND 100", name="feed_max_loss"),
+)
+
+merchant = Table(
+    "merchant",
+    metadata,
+    identity(),
+    words("email"),
+    words("password_hash"),
+    moment("created_at", default_now=True),
+    UniqueConstraint("email"),
+)
+
+membership = Table(
+    "membership",
+    metadata,
+    shop_id(primary_key=True),
+    Column("merchant_id", BigInteger, ForeignKey("merchant.id", ondelete="CASCADE"), primary_key=True),
+)

@@ -1,0 +1,59 @@
+"""Who waits for what, and who must not be written to."""
+
+from sqlalchemy import Boolean, CheckConstraint, Column, Index, LargeBinary, Table, text
+
+from plugin.db import metadata
+from plugin.models.columns import FILLFACTOR, identity, moment, shop_id, words
+
+subscription = Table(
+    "subscription",
+    metadata,
+    identity(),
+    shop_id(),
+    words("variant_id"),
+    words("email"),
+    words("email_key"),  # lower case: one person, however the address is typed
+    words("phone", nullable=True),
+    words("locale", default=""),
+    # unconfirmed -> waiting <-> released -> notified | undeliverable; the first three may become unsubscribed
+    words("state"),
+    words("reason", default=""),  # why it is in this state, where that is not obvious
+    moment("state_at", default_now=True),
+    moment("joined_at", nullable=False),  # the place in line
+    moment("confirmed_at"),
+    moment("created_at", default_now=True),
+    words("page_url", default=""),
+    Column("marketing_consent", Boolean, nullable=False, server_default=text("false")),
+    Column("link_key", LargeBinary, nullable=False),  # what the links in messages to this person are made from
+    CheckConstraint(
+        "state IN ('unconfirmed', 'waiting', 'released', 'notified', 'undeliverable', 'unsubscribed')", name="state"
+    ),
+    postgresql_with=FILLFACTOR,
+)
+Index(
+    "subscription_active_key",
+    subscription.c.shop_id,
+    subscription.c.variant_id,
+    subscription.c.email_key,
+    unique=True,
+    postgresql_where=text("state IN ('unconfirmed', 'waiting', 'released')"),
+)
+Index(
+    "subscription_line_idx",
+    subscription.c.shop_id,
+    subscription.c.variant_id,
+    subscription.c.joined_at,
+    subscription.c.id,
+    postgresql_where=text("state = 'waiting'"),
+)
+Index("subscription_email_idx", subscription.c.shop_id, subscription.c.email_key)
+
+suppression = Table(
+    "suppression",
+    metadata,
+    shop_id(primary_key=True),
+    words("channel", primary_key=True),
+    words("address", primary_key=True),
+    words("reason"),  # unsubscribed, bounced, complained
+    moment("created_at", default_now=True),
+)

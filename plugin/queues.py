@@ -1,0 +1,85 @@
+"""The doorbell: RQ jobs that say "there is work for this shop" and carry ids only.
+
+A job may be lost, doubled or late without harm: the truth is in PostgreSQL, and a sweep rings again. All workers
+listen on one queue (several on one worker would be taken off with BLPOP, which can lose a job), and jobs are
+JSON (pickle would let whoever can write to Redis run code).
+"""
+
+from dataclasses import dataclass
+
+import structlog
+from redis import Redis, RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+log = structlog.get_logger(__name__)
+
+QUEUE_NAME = "stockbell"
+JOB_SECONDS = 3600
+FAILURE_SECONDS = 24 * 3600
+SILENCE_SECONDS = 15
+"""A bell that was rung is not rung again for so long, unless a worker heard it."""
+MESSAGES_A_WORKER = 1000
+MOST_WORKERS_A_SHOP = 8
+
+DELIVER = "plugin.jobs.deliver"
+RELEASE_DUE = "plugin.jobs.release_due"
+SYNC_CATALOG = "plugin.jobs.sync_catalog"
+
+
+def connect(redis_url: str) -> Redis:
+    """A client whose calls end after 5 s."""
+    return Redis.from_url(
+        redis_url, socket_timeout=5, socket_connect_timeout=5, retry=Retry(NoBackoff(), 1), protocol=2
+    )
+
+
+def queue(redis: Redis) -> Queue:
+    """The one queue."""
+    return Queue(QUEUE_NAME, connection=redis, serializer=JSONSerializer, default_timeout=JOB_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Doorbell:
+    """Rings for work. Never raises: without Redis the sweep finds the work a little later."""
+
+    redis: Redis
+
+    def deliver(self, shop_id: int, messages: int = 1) -> None:
+        """Messages of a shop are due: wake as many workers as so many messages deserve."""
+        for slot in range(min(MOST_WORKERS_A_SHOP, 1 + messages // MESSAGES_A_WORKER)):
+            self._ring(DELIVER, shop_id, slot)
+
+    def again(self, shop_id: int, slot: int) -> None:
+        """This worker's turn is over but the shop's work is not: another turn, behind the other shops."""
+        self._ring(DELIVER, shop_id, slot)
+
+    def release_due(self, shop_id: int) -> None:
+        """A release of a shop is due."""
+        self._ring(RELEASE_DUE, shop_id)
+
+    def sync_catalog(self, shop_id: int) -> None:
+        """A shop's catalog is to be read."""
+        self._ring(SYNC_CATALOG, shop_id)
+
+    def heard(self, function: str, *numbers: int) -> None:
+        """A worker has begun: work that comes up from now on may ring again."""
+        try:
+            self.redis.delete(_bell(function, *numbers))
+        except RedisError:
+            log.warning("doorbell_silent")
+
+    def _ring(self, function: str, *numbers: int) -> None:
+        try:
+            if self.redis.set(_bell(function, *numbers), 1, nx=True, ex=SILENCE_SECONDS):
+                queue(self.redis).enqueue_call(
+                    function, args=numbers, timeout=JOB_SECONDS, result_ttl=0, failure_ttl=FAILURE_SECONDS
+                )
+        except RedisError as error:
+            log.warning("doorbell_silent", error=type(error).__name__)
+
+
+def _bell(function: str, *numbers: int) -> str:
+    return ":".join(["stockbell:bell", function.rpartition(".")[2], *map(str, numbers)])

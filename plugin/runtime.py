@@ -1,0 +1,131 @@
+"""What every process of an installation has: the database, Redis, the key, the mail server."""
+
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+
+from redis import Redis
+from sqlalchemy import Engine
+
+from integrations import platform_adapter
+from integrations.base import PlatformAdapter
+from integrations.channels.smtp import SMTPChannel
+from integrations.http import HTTPClient
+from integrations.types import ShopConnection
+from plugin import db, queues
+from plugin.domain.delivery import Courier
+from plugin.domain.recorder import Recorder
+from plugin.domain.shops import Shop
+from plugin.mail.compose import Composer
+from plugin.mail.filling import batch_filler
+from plugin.queues import Doorbell
+from plugin.settings import Settings, SettingsError, kept_secret_key
+
+
+def now() -> datetime:
+    """The present moment, aware, UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class Runtime:
+    """The parts of a process, each made when it is first needed."""
+
+    settings: Settings
+    pool_size: int = 5
+
+    @cached_property
+    def database_url(self) -> str:
+        """Where PostgreSQL is.
+
+        Raises:
+            SettingsError: the embedded one is wanted, but only `stockbell up` runs it.
+        """
+        return self._served("database_url", "DATABASE_URL")
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The way to PostgreSQL."""
+        return db.make_engine(self.database_url, pool_size=self.pool_size)
+
+    @cached_property
+    def redis(self) -> Redis:
+        """The way to Redis."""
+        return queues.connect(self._served("redis_url", "REDIS_URL"))
+
+    @cached_property
+    def doorbell(self) -> Doorbell:
+        """Wakes workers."""
+        return Doorbell(self.redis)
+
+    @cached_property
+    def secret_key(self) -> str:
+        """Signs links and sessions."""
+        return self.settings.secret_key or kept_secret_key(self.settings.home)
+
+    @cached_property
+    def http(self) -> HTTPClient:
+        """The way to platforms and feeds."""
+        return HTTPClient(allow_loopback=self.settings.allow_loopback)
+
+    @cached_property
+    def composer(self) -> Composer:
+        """Writes messages."""
+        return Composer(self.settings.public_url, self.secret_key)
+
+    def adapter(self, shop: Shop) -> PlatformAdapter:
+        """The adapter of a shop's platform."""
+        connection = ShopConnection(shop_id=str(shop.id), domain=shop.domain, feed=shop.feed)
+        return platform_adapter(shop.platform)(connection, self.http)
+
+    def courier(self, worker: str) -> Courier:
+        """Hands messages over in the name of a worker.
+
+        Raises:
+            SettingsError: there is no mail server.
+        """
+        smtp_url = self._served("smtp_url", "STOCKBELL_SMTP_URL")
+        return Courier(
+            engine=self.engine,
+            worker=worker,
+            channel=SMTPChannel(smtp_url),
+            fill=batch_filler(self.engine, self.composer),
+            open_recorder=lambda: Recorder(self.database_url, worker),
+            most_connections=self.settings.smtp_connections,
+        )
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        if "engine" in self.__dict__:
+            self.engine.dispose()
+        if "redis" in self.__dict__:
+            self.redis.close()
+
+    def _served(self, name: str, variable: str) -> str:
+        """A service's address: the one that is set, else the one that a running `stockbell up` has written down."""
+        value: str = getattr(self.settings, name) or read_address(self.settings, name)
+        if not value:
+            raise SettingsError(f"{variable} is not set and 'stockbell up' does not run in {self.settings.home}.")
+        return value
+
+
+def address_file(settings: Settings, name: str) -> "os.PathLike[str]":
+    """Where `stockbell up` writes down the address of an embedded service for other commands."""
+    return settings.home / "run" / name
+
+
+def read_address(settings: Settings, name: str) -> str:
+    """The address of an embedded service that runs now, else empty."""
+    try:
+        with open(address_file(settings, name), encoding="utf-8") as file:  # noqa: PTH123
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def worker_name() -> str:
+    """A name that no other worker has."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"

@@ -1,0 +1,211 @@
+"""`stockbell up`: every part of an installation on one machine, started, watched and stopped together."""
+
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import FrameType
+
+import click
+import httpx
+
+from plugin import db
+from plugin.demo import Demo
+from plugin.embedded import EmbeddedError, EmbeddedPostgres, EmbeddedRedis
+from plugin.embedded.process import die_with_parent, stop
+from plugin.mailbox.server import MailboxServer
+from plugin.mailbox.store import MailStore
+from plugin.runtime import Runtime, address_file
+from plugin.settings import Settings, SettingsError
+
+READY_SECONDS = 60
+STOP_SECONDS = 20
+RESTART_SECONDS = 1.0
+WATCH_SECONDS = 0.2
+
+
+@dataclass
+class _Part:
+    """A child process that is started again when it ends."""
+
+    name: str
+    command: Sequence[str]
+    environment: dict[str, str]
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+
+    def start(self) -> None:
+        self.started_at = time.monotonic()
+        self.process = subprocess.Popen(
+            self.command,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the parent, which stops its children in order
+            preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509
+        )
+
+    def watch(self) -> None:
+        assert self.process
+        if self.process.poll() is not None and time.monotonic() - self.started_at > RESTART_SECONDS:
+            click.echo(f"{self.name} ended ({self.process.returncode}); it is started again.", err=True)
+            self.start()
+
+
+@dataclass
+class _Installation:
+    settings: Settings
+    parts: list[_Part] = field(default_factory=list)
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def start_parts(self, extra: Sequence[tuple[str, Sequence[str]]]) -> None:
+        command = [sys.executable, "-m", "plugin.cli"]
+        named: list[tuple[str, Sequence[str]]] = [("web", [*command, "web"]), ("scheduler", [*command, "scheduler"])]
+        for number in range(1, self.settings.workers + 1):
+            name = f"{socket.gethostname()}-{self.settings.home}-{number}"
+            named.append((f"worker {number}", [*command, "worker", "--name", name]))
+        environment = self._environment()
+        for name, words in [*named, *extra]:
+            part = _Part(name, words, environment)
+            part.start()
+            self.parts.append(part)
+
+    def _environment(self) -> dict[str, str]:
+        checkout = str(Path(__file__).parents[1])
+        return {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, [checkout, os.environ.get("PYTHONPATH", "")])),
+            "DATABASE_URL": self.settings.database_url,
+            "REDIS_URL": self.settings.redis_url,
+            "STOCKBELL_SMTP_URL": self.settings.smtp_url,
+            "STOCKBELL_HOME": str(self.settings.home),
+            "STOCKBELL_ALLOW_LOOPBACK": "1" if self.settings.allow_loopback else "0",
+        }
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        host = "127.0.0.1" if self.settings.bind in {"0.0.0.0", "::"} else self.settings.bind  # noqa: S104
+        while not self.stopping.is_set():
+            with contextlib.suppress(httpx.HTTPError):
+                if httpx.get(f"http://{host}:{self.settings.port}/readyz", timeout=5, trust_env=False).is_success:
+                    return
+            if time.monotonic() > deadline:
+                raise EmbeddedError("The web server does not become ready; its messages above say why.")
+            self.stopping.wait(0.1)
+
+    def watch(self) -> None:
+        while not self.stopping.wait(WATCH_SECONDS):
+            for part in self.parts:
+                part.watch()
+
+    def stop_parts(self) -> None:
+        running = [part.process for part in self.parts if part.process and part.process.poll() is None]
+        for process in running:
+            process.send_signal(signal.SIGTERM)
+        for process in running:
+            stop(process, signal.SIGTERM, seconds=STOP_SECONDS)
+
+
+def run(settings: Settings, *, demo: bool) -> None:
+    """Start everything, print the addresses, and stay until Ctrl-C or SIGTERM.
+
+    Raises:
+        SettingsError: a port is taken or the home folder cannot be written.
+        EmbeddedError: a part does not start.
+    """
+    if demo:
+        settings = replace(settings, allow_loopback=True)
+    with contextlib.ExitStack() as stack:
+        _lock_home(settings, stack)
+        _check_port(settings)
+        settings = _start_services(settings, stack)
+        runtime = Runtime(settings)
+        stack.callback(runtime.close)
+        db.upgrade(runtime.engine)
+        shop = Demo.prepare(runtime) if demo else None
+        installation = _Installation(settings)
+        stack.callback(installation.stop_parts)
+        with _signals(installation.stopping):
+            installation.start_parts([("demo shop", shop.command)] if shop else [])
+            installation.wait_until_ready()
+            if not installation.stopping.is_set():
+                _print_addresses(settings, shop)
+            installation.watch()
+        click.echo("Stopping ...", err=True)
+
+
+def _lock_home(settings: Settings, stack: contextlib.ExitStack) -> None:
+    try:
+        (settings.home / "run").mkdir(parents=True, exist_ok=True)
+        lock = stack.enter_context((settings.home / "run" / "lock").open("w"))
+    except OSError as error:
+        raise SettingsError(f"STOCKBELL_HOME: {settings.home} cannot be written ({error.strerror}).") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise SettingsError(f"'stockbell up' runs already in {settings.home}.") from error
+
+
+def _check_port(settings: Settings) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.bind, settings.port))
+        except OSError as error:
+            raise SettingsError(
+                f"Port {settings.port} on {settings.bind} cannot be used ({error.strerror}):"
+                " set STOCKBELL_PORT to another one."
+            ) from error
+
+
+def _start_services(settings: Settings, stack: contextlib.ExitStack) -> Settings:
+    """Start what is embedded and write its address down for other commands."""
+    addresses: dict[str, str] = {}
+    if not settings.database_url:
+        addresses["database_url"] = stack.enter_context(EmbeddedPostgres(settings.home / "postgres")).url
+    if not settings.redis_url:
+        addresses["redis_url"] = stack.enter_context(EmbeddedRedis(settings.home / "redis")).url
+    if not settings.smtp_url:
+        mailbox = MailboxServer(MailStore(settings.home / "mailbox"))
+        mailbox.start()
+        stack.callback(mailbox.stop)
+        addresses["smtp_url"] = mailbox.url
+    for name, address in addresses.items():
+        file = Path(address_file(settings, name))
+        file.write_text(address, encoding="utf-8")
+        stack.callback(file.unlink, missing_ok=True)
+    return replace(settings, **addresses)  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def _signals(stopping: threading.Event) -> Iterator[None]:
+    def told(_signum: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    before = {signum: signal.signal(signum, told) for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+def _print_addresses(settings: Settings, shop: Demo | None) -> None:
+    lines = ["", "Stockbell runs.", ""]
+    if shop:
+        lines.append(f"  Demo storefront   {shop.storefront}")
+    if settings.allow_loopback:
+        lines.append(f"  Mailbox           {settings.public_url}/mailbox")
+    lines.append(f"  Merchant page     {settings.public_url}/merchant/")
+    if shop:
+        lines.append(f"                    sign in as {shop.merchant_email} with the password {shop.merchant_password}")
+    lines += ["", "Ctrl-C stops everything; nothing is lost.", ""]
+    click.echo("\n".join(lines))
+    sys.stdout.flush()

@@ -1,0 +1,1 @@
+"""The web layer: reads requests, calls the domain, answers."""

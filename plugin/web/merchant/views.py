@@ -1,0 +1,153 @@
+"""Sign-in, and one page per shop: the rules, the lines, what needs a look."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from flask import Blueprint, abort, flash, g, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+
+from plugin.domain import catalog, merchants, outbox, overview, shops
+from plugin.domain.shops import Shop
+from plugin.runtime import now
+from plugin.web import limits
+from plugin.web.errors import APIError
+from plugin.web.merchant.forms import SettingsForm, SignInForm
+from plugin.web.merchant_api import change_settings
+from plugin.web.merchant_api import notify_now as notify_now_of
+from plugin.web.parts import runtime
+
+blueprint = Blueprint("merchant", __name__, url_prefix="/merchant")
+View = Callable[..., ResponseReturnValue]
+
+
+@blueprint.route("/sign-in", methods=["GET", "POST"])
+def sign_in() -> ResponseReturnValue:
+    """Ask for address and password."""
+    form = SignInForm()
+    status = 200
+    if form.validate_on_submit():
+        try:
+            limits.check_sign_in(form.email.data)
+        except APIError as error:
+            form.password.errors = ["Too many tries. Wait a minute, then try again."]
+            return render_template("merchant/sign_in.html", form=form), 429, error.headers
+        with runtime().engine.connect() as database:
+            merchant_id = merchants.sign_in(database, form.email.data, form.password.data)
+        if merchant_id is not None:
+            session.clear()
+            session.permanent = True
+            session["merchant"] = merchant_id
+            return redirect(url_for("merchant.home"))
+        form.password.errors = ["Address and password do not belong together."]
+        status = 422
+    return render_template("merchant/sign_in.html", form=form), status
+
+
+@blueprint.post("/sign-out")
+def sign_out() -> ResponseReturnValue:
+    """End the session."""
+    session.clear()
+    return redirect(url_for("merchant.sign_in"))
+
+
+def with_shop(view: View) -> View:
+    """Hand the view its shop; a shop that is not the merchant's is not found."""
+
+    @wraps(view)
+    def wrapped(shop_id: int, **options: object) -> ResponseReturnValue:
+        shop = next((shop for shop in _own_shops() if shop.id == shop_id), None)
+        if shop is None:
+            abort(404)
+        return view(shop, **options)
+
+    return wrapped
+
+
+@blueprint.before_request
+def signed_in_only() -> ResponseReturnValue | None:
+    """Send strangers to the sign-in page."""
+    if request.endpoint != "merchant.sign_in" and "merchant" not in session:
+        return redirect(url_for("merchant.sign_in"))
+    return None
+
+
+@blueprint.get("/")
+def home() -> ResponseReturnValue:
+    """The merchant's only shop, or the choice."""
+    own = _own_shops()
+    if len(own) == 1:
+        return redirect(url_for("merchant.shop_page", shop_id=own[0].id))
+    return render_template("merchant/home.html", shops=own)
+
+
+@blueprint.get("/shops/<int:shop_id>/")
+@with_shop
+def shop_page(shop: Shop) -> ResponseReturnValue:
+    """Everything about one shop."""
+    return _page(shop, SettingsForm.of(shop))
+
+
+@blueprint.post("/shops/<int:shop_id>/settings")
+@with_shop
+def settings(shop: Shop) -> ResponseReturnValue:
+    """Save the settings; nothing is sent because of it."""
+    form = SettingsForm()
+    if not form.validate_on_submit():
+        return _page(shop, form), 422
+    change_settings(shop, form.changes(shop))
+    flash("Saved. Changing settings never sends anything by itself.")
+    return redirect(url_for("merchant.shop_page", shop_id=shop.id))
+
+
+@blueprint.post("/shops/<int:shop_id>/notify-now")
+@with_shop
+def notify_now(shop: Shop) -> ResponseReturnValue:
+    """Let people out of one line now."""
+    notified = notify_now_of(shop, request.form.get("variant_id", ""))
+    flash(f"{notified} told." if notified else "Nobody was told: it cannot be bought now, or nobody waits.")
+    return redirect(url_for("merchant.shop_page", shop_id=shop.id))
+
+
+@blueprint.post("/shops/<int:shop_id>/messages/<int:message_id>/try-again")
+@with_shop
+def try_again(shop: Shop, message_id: int) -> ResponseReturnValue:
+    """Drive a dead message once more."""
+    with runtime().engine.begin() as database:
+        found = outbox.try_again(database, shop.id, message_id, now())
+    if not found:
+        abort(404)
+    runtime().doorbell.deliver(shop.id)
+    flash("The message is on its way again.")
+    return redirect(url_for("merchant.shop_page", shop_id=shop.id))
+
+
+@blueprint.post("/shops/<int:shop_id>/sync")
+@with_shop
+def sync(shop: Shop) -> ResponseReturnValue:
+    """Read the feed now."""
+    runtime().doorbell.sync_catalog(shop.id)
+    flash("The feed is being read. Load this page again in a moment.")
+    return redirect(url_for("merchant.shop_page", shop_id=shop.id))
+
+
+def _own_shops() -> list[Shop]:
+    if "own_shops" not in g:
+        with runtime().engine.connect() as database:
+            g.own_shops = shops.of_merchant(database, session["merchant"])
+    own: list[Shop] = g.own_shops
+    return own
+
+
+def _page(shop: Shop, form: SettingsForm) -> str:
+    with runtime().engine.connect() as database:
+        return render_template(
+            "merchant/shop.html",
+            shop=shop,
+            form=form,
+            lines=overview.waiting_lines(database, shop),
+            counts=overview.message_counts(database, shop.id),
+            dead=overview.dead_letters(database, shop.id),
+            uncertain=overview.uncertain(database, shop.id),
+            syncs=catalog.last_syncs(database, shop.id),
+            public_url=runtime().settings.public_url,
+        )

@@ -1,0 +1,199 @@
+"""What merchants' programs call, with the shop's API key."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import g, request
+from flask.views import MethodView
+from flask_smorest import Blueprint
+from sqlalchemy import text
+
+from integrations.types import CatalogVariant, InventoryLevel
+from plugin.domain import catalog, restocks, shops, stock
+from plugin.domain.restocks import Released
+from plugin.domain.shops import Shop, ShopError
+from plugin.runtime import now
+from plugin.web.errors import APIError
+from plugin.web.parts import runtime
+from plugin.web.schemas import (
+    CatalogResultSchema,
+    CatalogSchema,
+    ErrorSchema,
+    InventoryResultSchema,
+    InventorySchema,
+    NotifiedSchema,
+    SettingsSchema,
+    SubscriptionListSchema,
+    SubscriptionQuerySchema,
+)
+
+blueprint = Blueprint("merchant_api", __name__, url_prefix="/api/v1", description="Called by merchants' programs")
+SECURED = {"security": [{"api_key": []}]}
+
+
+@blueprint.before_request
+def find_shop() -> None:
+    """Find the shop whose key this is."""
+    scheme, _, api_key = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and api_key:
+        with runtime().engine.connect() as database:
+            g.shop = shops.by_api_key(database, api_key.strip())
+    if g.get("shop") is None:
+        raise APIError(401, headers={"WWW-Authenticate": 'Bearer realm="stockbell"'})
+
+
+def ring(shop: Shop, released: Sequence[Released]) -> int:
+    """Wake workers for what was released; returns how many people are told."""
+    people = sum(each.people for each in released)
+    if people:
+        runtime().doorbell.deliver(shop.id, people)
+    return people
+
+
+@blueprint.route("/inventory")
+class Inventory(MethodView):
+    """Stock."""
+
+    @blueprint.arguments(InventorySchema)
+    @blueprint.response(200, InventoryResultSchema)
+    @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
+    @blueprint.doc(**SECURED)
+    def put(self, data: dict[str, list[InventoryLevel]]) -> dict[str, Any]:
+        """Set stock, of up to 1,000 variants or locations at once.
+
+        A level whose updated_at is older than what is known is ignored.
+        """
+        with runtime().engine.begin() as database:
+            outcome = stock.apply_levels(database, g.shop, data["levels"], now())
+        return {
+            "changed": outcome.changed,
+            "ignored": outcome.ignored,
+            "unknown": outcome.unknown,
+            "notified": ring(g.shop, outcome.released),
+        }
+
+
+@blueprint.route("/catalog/variants")
+class CatalogVariants(MethodView):
+    """The catalog."""
+
+    @blueprint.arguments(CatalogSchema)
+    @blueprint.response(200, CatalogResultSchema)
+    @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
+    @blueprint.doc(**SECURED)
+    def put(self, data: dict[str, list[CatalogVariant]]) -> dict[str, Any]:
+        """Add or change variants; those that are not named stay as they are."""
+        taken = catalog.put_variants(runtime().engine, g.shop, data["variants"], now)
+        return {
+            "written": taken.written,
+            "stock_changes": taken.stock_changes,
+            "notified": ring(g.shop, taken.released),
+        }
+
+
+@blueprint.route("/subscriptions")
+class Subscriptions(MethodView):
+    """Who asked for what."""
+
+    @blueprint.arguments(SubscriptionQuerySchema, location="query")
+    @blueprint.response(200, SubscriptionListSchema)
+    @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
+    @blueprint.doc(**SECURED)
+    def get(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Subscriptions, oldest first, page by page."""
+        with runtime().engine.connect() as database:
+            rows = database.execute(
+                _LIST,
+                {
+                    "shop": g.shop.id,
+                    "variant": wanted.get("variant_id"),
+                    "state": wanted.get("state"),
+                    "after": wanted["after"],
+                    "limit": wanted["limit"],
+                },
+            ).mappings()
+            found = [dict(row) for row in rows]
+        full = len(found) == wanted["limit"]
+        return {"subscriptions": found, "next": str(found[-1]["id"]) if full else None}
+
+
+_LIST = text(
+    """
+    SELECT id, variant_id, email, locale, state, reason, joined_at, confirmed_at, state_at FROM subscription
+     WHERE shop_id = :shop AND id > :after
+       AND (CAST(:variant AS text) IS NULL OR variant_id = :variant)
+       AND (CAST(:state AS text) IS NULL OR state = :state)
+     ORDER BY id LIMIT :limit
+    """
+)
+
+
+@blueprint.route("/settings")
+class Settings(MethodView):
+    """The shop's settings."""
+
+    @blueprint.response(200, SettingsSchema)
+    @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
+    @blueprint.doc(**SECURED)
+    def get(self) -> dict[str, Any]:
+        """All settings."""
+        return settings_of(g.shop)
+
+    @blueprint.arguments(SettingsSchema(partial=True))
+    @blueprint.response(200, SettingsSchema)
+    @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
+    @blueprint.doc(**SECURED)
+    def patch(self, changes: dict[str, Any]) -> dict[str, Any]:
+        """Change some settings; nothing is sent because of it."""
+        return settings_of(change_settings(g.shop, changes))
+
+
+def change_settings(shop: Shop, changes: dict[str, Any]) -> Shop:
+    """Write settings, with what follows from them; returns the shop as it is now.
+
+    Raises:
+        APIError: 422 naming the field.
+    """
+    try:
+        with runtime().engine.begin() as database:
+            shops.change_settings(database, shop.id, changes)
+            changed = shops.by_id(database, shop.id)
+            assert changed
+            if "locations" in changes:
+                stock.counted_locations_changed(database, changed)
+    except ShopError as error:
+        raise APIError(422, fields={error.field: [error.message]}) from error
+    return changed
+
+
+def settings_of(shop: Shop) -> dict[str, Any]:
+    """All settings by name."""
+    rules = {name: getattr(shop.rules, name) for name in shops.RULE_SETTINGS}
+    return {**{name: getattr(shop, name) for name in shops.SETTINGS - shops.RULE_SETTINGS}, **rules}
+
+
+@blueprint.route("/variants/<path:variant_id>/notify-now")
+class NotifyNow(MethodView):
+    """The merchant's own decision."""
+
+    @blueprint.response(200, NotifiedSchema)
+    @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
+    @blueprint.alt_response(404, schema=ErrorSchema, description="Unknown variant")
+    @blueprint.doc(**SECURED)
+    def post(self, variant_id: str) -> dict[str, int]:
+        """Let people out of the line now, as many as the rules let out; nobody when it cannot be bought."""
+        return {"notified": notify_now(g.shop, variant_id)}
+
+
+def notify_now(shop: Shop, variant_id: str) -> int:
+    """Release by the merchant's wish; returns how many people are told.
+
+    Raises:
+        APIError: 404 for a variant that the shop does not sell.
+    """
+    with runtime().engine.begin() as database:
+        known, _ = restocks.lock_variant(database, shop.id, variant_id)
+        if not known:
+            raise APIError(404, "This shop does not sell this variant.", code="unknown_variant")
+        released = restocks.notify_now(database, shop, variant_id, now())
+    return ring(shop, [released] if released else [])

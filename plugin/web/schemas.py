@@ -1,0 +1,315 @@
+"""Every JSON payload that comes in or goes out."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from email_validator import EmailNotValidError, validate_email
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validate, validates
+
+from integrations.types import CatalogVariant, InventoryLevel
+from plugin.mail.compose import available_locales
+
+MOST_ID_CHARS = 255
+MOST_UNITS = 2**31 - 1
+MOST_LEVELS = 1000
+MOST_VARIANTS = 1000
+MOST_FUTURE = timedelta(hours=24)
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+LOCALE = re.compile(r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")
+
+
+def checked_email(value: str) -> str:
+    """The address in its normal form.
+
+    Raises:
+        ValidationError: it is none.
+    """
+    try:
+        # Whether mail arrives is found out by sending; a shop's test addresses may be at .test or .local.
+        found = validate_email(
+            value.strip(), check_deliverability=False, allow_smtputf8=False, globally_deliverable=False
+        )
+    except EmailNotValidError:
+        raise ValidationError("Please enter a complete e-mail address, like name@example.com.") from None
+    if "." not in found.ascii_domain:
+        raise ValidationError("Please enter a complete e-mail address, like name@example.com.")
+    return found.ascii_email or found.normalized
+
+
+def _printable(value: str) -> None:
+    if CONTROL.search(value):
+        raise ValidationError("Must not hold control characters.")
+
+
+def identifier(**options: Any) -> fields.String:  # noqa: ANN401
+    """A platform's id: text, as it is."""
+    return fields.String(validate=[validate.Length(1, MOST_ID_CHARS), _printable], **options)
+
+
+def _web_address(value: str) -> None:
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        good = False
+    if value and not good:
+        raise ValidationError("Must be an address that begins with https://.")
+
+
+class Payload(Schema):
+    """A body that may hold more than we know."""
+
+    class Meta:
+        """Later versions add fields; older programs are not refused."""
+
+        unknown = EXCLUDE
+        ordered = True
+
+
+class ErrorDetailSchema(Schema):
+    """What is wrong."""
+
+    code = fields.String(required=True, metadata={"description": "Short and stable"})
+    message = fields.String(required=True, metadata={"description": "A sentence for people"})
+    fields_ = fields.Dict(
+        keys=fields.String(),
+        values=fields.List(fields.String()),
+        data_key="fields",
+        metadata={"description": "By dotted path: what is wrong with this field"},
+    )
+
+
+class ErrorSchema(Schema):
+    """Every error has this shape."""
+
+    error = fields.Nested(ErrorDetailSchema, required=True)
+
+
+class SubscriptionRequestSchema(Payload):
+    """Tell me when this variant can be bought again."""
+
+    variant_id = identifier(required=True)
+    product_id = identifier(allow_none=True)
+    email = fields.String(allow_none=True, validate=validate.Length(max=254))
+    phone = fields.String(allow_none=True, validate=validate.Length(max=40))
+    locale = fields.String(allow_none=True, load_default="", validate=validate.Length(max=35))
+    marketing_consent = fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    page_url = fields.String(allow_none=True, load_default="", validate=validate.Length(max=2048))
+    website = fields.String(
+        allow_none=True, load_default="", metadata={"description": "A trap for robots: people leave it empty"}
+    )
+
+    @post_load
+    def check_address(self, data: dict[str, Any], **_options: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Exactly one way to reach the person that the shop can use."""
+        if not data.get("email"):
+            words = "Alerts are sent by e-mail: please give an e-mail address."
+            raise ValidationError(words, "email")
+        try:
+            data["email"] = checked_email(data["email"])
+        except ValidationError as error:
+            raise ValidationError(error.messages, "email") from error
+        if not LOCALE.match(data["locale"] or ""):
+            data["locale"] = ""  # a strange language is no reason to lose a subscriber
+        data["page_url"] = (data["page_url"] or "").partition("#")[0]
+        return data
+
+
+class SubscriptionAcceptedSchema(Schema):
+    """The same answer for a new, a known and a suppressed address."""
+
+    status = fields.String(required=True, validate=validate.OneOf(["accepted"]))
+    confirmation_required = fields.Boolean(
+        required=True, metadata={"description": "A mail with a link to confirm is on its way"}
+    )
+    in_stock = fields.Boolean(required=True, metadata={"description": "The variant can be bought right now"})
+
+
+class VariantStateSchema(Schema):
+    """What the widget needs to know about a variant."""
+
+    variant_id = fields.String(required=True)
+    available = fields.Boolean(required=True)
+    waiting = fields.Integer(required=True, metadata={"description": "How many people wait for it"})
+
+
+class InventoryLevelSchema(Payload):
+    """Stock of a variant, in all or at one location."""
+
+    variant_id = identifier(required=True)
+    location_id = identifier(allow_none=True, load_default=None)
+    available = fields.Integer(
+        required=True,
+        strict=True,
+        allow_none=True,
+        validate=validate.Range(-MOST_UNITS, MOST_UNITS),
+        metadata={"description": "Units that can be bought now; null is unlimited"},
+    )
+    updated_at = fields.AwareDateTime(default_timezone=UTC, allow_none=True, load_default=None)
+
+    @validates("updated_at")
+    def not_from_the_future(self, value: datetime | None, **_options: Any) -> None:  # noqa: ANN401
+        """A time that lies far ahead would make every later update an older one."""
+        if value is not None and value > datetime.now(UTC) + MOST_FUTURE:
+            raise ValidationError("Lies in the future.")
+
+    @post_load
+    def make(self, data: dict[str, Any], **_options: Any) -> InventoryLevel:  # noqa: ANN401
+        """The value that the domain takes."""
+        return InventoryLevel(data["variant_id"], data["location_id"], data["available"], data["updated_at"])
+
+
+class InventorySchema(Payload):
+    """New stock, up to 1,000 levels."""
+
+    levels = fields.List(
+        fields.Nested(InventoryLevelSchema), required=True, validate=validate.Length(1, MOST_LEVELS)
+    )
+
+
+class InventoryResultSchema(Schema):
+    """What became of the levels."""
+
+    changed = fields.Integer(required=True, metadata={"description": "Variants whose stock is another now"})
+    ignored = fields.Integer(required=True, metadata={"description": "Levels older than what was known"})
+    unknown = fields.List(fields.String(), required=True, metadata={"description": "Ids that the catalog does not hold"})
+    notified = fields.Integer(required=True, metadata={"description": "People who are told because of this"})
+
+
+class CatalogVariantSchema(Payload):
+    """One variant of the catalog."""
+
+    variant_id = identifier(required=True)
+    product_id = identifier(allow_none=True, load_default=None)
+    product_title = fields.String(required=True, validate=validate.Length(1, 500))
+    variant_title = fields.String(load_default="", validate=validate.Length(max=500))
+    url = fields.String(required=True, validate=[validate.Length(1, 2048), _web_address])
+    image_url = fields.String(load_default="", validate=[validate.Length(max=2048), _web_address])
+    price = fields.Decimal(
+        allow_none=True, load_default=None, as_string=True, allow_nan=False, validate=validate.Range(0, 10**12)
+    )
+    currency = fields.String(load_default="", validate=validate.Regexp(r"^([A-Z]{3})?$"))
+    collections = fields.List(
+        fields.String(validate=[validate.Length(1, 255), _printable]), load_default=list, validate=validate.Length(max=250)
+    )
+    available = fields.Integer(
+        strict=True,
+        allow_none=True,
+        validate=validate.Range(-MOST_UNITS, MOST_UNITS),
+        metadata={"description": "null is unlimited; when it is missing the known stock stays"},
+    )
+
+    @post_load
+    def make(self, data: dict[str, Any], **_options: Any) -> CatalogVariant:  # noqa: ANN401
+        """The value that the domain takes."""
+        clean = {name: CONTROL.sub(" ", data[name]).strip() for name in ("product_title", "variant_title")}
+        return CatalogVariant(
+            variant_id=data["variant_id"],
+            product_id=data["product_id"] or data["variant_id"],
+            product_title=clean["product_title"] or data["variant_id"],
+            variant_title=clean["variant_title"],
+            url=data["url"],
+            image_url=data["image_url"],
+            price="" if data["price"] is None else f"{data['price']:f}",
+            currency=data["currency"],
+            collections=tuple(data["collections"]),
+            available=data.get("available"),
+            stock_known="available" in data,
+        )
+
+
+class CatalogSchema(Payload):
+    """Variants to add or change, up to 1,000."""
+
+    variants = fields.List(
+        fields.Nested(CatalogVariantSchema), required=True, validate=validate.Length(1, MOST_VARIANTS)
+    )
+
+
+class CatalogResultSchema(Schema):
+    """What became of the variants."""
+
+    written = fields.Integer(required=True, metadata={"description": "Variants that are new or changed"})
+    stock_changes = fields.Integer(required=True)
+    notified = fields.Integer(required=True, metadata={"description": "People who are told because of this"})
+
+
+class PositiveOrAll(fields.Field[Any]):
+    """A whole number of at least 1, or "all"."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_options: Any) -> Any:  # noqa: ANN401, ARG002
+        if value == "all" or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_UNITS):
+            return value
+        raise ValidationError('Must be "all" or a whole number of at least 1.')
+
+
+def _positive(**options: Any) -> fields.Integer:  # noqa: ANN401
+    return fields.Integer(strict=True, validate=validate.Range(1, MOST_UNITS), **options)
+
+
+class SettingsSchema(Schema):
+    """The shop's settings; a change never sends anything by itself."""
+
+    minimum_inventory = _positive()
+    customers_per_unit = PositiveOrAll(metadata={"description": '"all", or how many people are told per unit'})
+    wait_minutes = _positive()
+    locations = fields.List(
+        identifier(), allow_none=True, metadata={"description": "Ids of the locations that count; null: every one"}
+    )
+    double_opt_in = fields.Boolean(truthy={True}, falsy={False})
+    sender_name = fields.String(validate=[validate.Length(max=120), _printable])
+    sender_email = fields.String(validate=validate.Length(max=254))
+    postal_address = fields.String(validate=validate.Length(max=500))
+    locale = fields.String(validate=validate.OneOf(sorted(available_locales())))
+    currency = fields.String(validate=validate.Regexp(r"^([A-Z]{3})?$"))
+    feed = fields.String(validate=[validate.Length(max=2048), _printable])
+    feed_interval_seconds = fields.Integer(strict=True, validate=validate.Range(5, 7 * 24 * 3600))
+    feed_max_loss_percent = fields.Integer(strict=True, validate=validate.Range(0, 100))
+
+    @validates("sender_email")
+    def usable_sender(self, value: str, **_options: Any) -> None:  # noqa: ANN401
+        """An address, or nothing."""
+        if value:
+            checked_email(value)
+
+
+class SubscriptionSchema(Schema):
+    """One request of one shopper."""
+
+    id = fields.String(required=True)
+    variant_id = fields.String(required=True)
+    email = fields.String(required=True)
+    locale = fields.String(required=True)
+    state = fields.String(required=True)
+    reason = fields.String(required=True)
+    joined_at = fields.AwareDateTime(required=True)
+    confirmed_at = fields.AwareDateTime(allow_none=True)
+    state_at = fields.AwareDateTime(required=True)
+
+
+class SubscriptionListSchema(Schema):
+    """A page of subscriptions, oldest first."""
+
+    subscriptions = fields.List(fields.Nested(SubscriptionSchema), required=True)
+    next = fields.String(allow_none=True, metadata={"description": 'Pass as "after" for the next page'})
+
+
+STATES = ["unconfirmed", "waiting", "released", "notified", "undeliverable", "unsubscribed"]
+
+
+class SubscriptionQuerySchema(Payload):
+    """Which subscriptions."""
+
+    variant_id = identifier()
+    state = fields.String(validate=validate.OneOf(STATES))
+    after = fields.Integer(validate=validate.Range(min=0), load_default=0)
+    limit = fields.Integer(validate=validate.Range(1, 500), load_default=100)
+
+
+class NotifiedSchema(Schema):
+    """What "notify now" did."""
+
+    notified = fields.Integer(required=True, metadata={"description": "People who are told now"})

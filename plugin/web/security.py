@@ -1,0 +1,40 @@
+"""Headers on every answer, and the session cookie."""
+
+from flask import Flask, Response, request
+
+from plugin.web.parts import runtime
+
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' https: data:; form-action 'self';"
+    " base-uri 'none'; frame-ancestors 'none'; connect-src 'self'; object-src 'none'"
+)
+HSTS_SECONDS = 2 * 365 * 24 * 3600
+
+
+def init_app(app: Flask) -> None:
+    """Set cookie rules and headers."""
+    secure = _is_https(app)
+    app.config.update(
+        SESSION_COOKIE_NAME="__Host-stockbell" if secure else "stockbell",
+        SESSION_COOKIE_SECURE=secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+    )
+    app.after_request(_add_headers)
+
+
+def _is_https(app: Flask) -> bool:
+    public_url: str = app.extensions["stockbell"].settings.public_url
+    return public_url.startswith("https://")
+
+
+def _add_headers(response: Response) -> Response:
+    headers = response.headers
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "no-referrer" if request.path[:3] in {"/u/", "/c/"} else "same-origin")
+    headers.setdefault("Content-Security-Policy", PAGE_POLICY)
+    if response.mimetype == "text/html":
+        headers.setdefault("Cache-Control", "no-store")
+    if runtime().settings.public_url.startswith("https://"):
+        headers.setdefault("Strict-Transport-Security", f"max-age={HSTS_SECONDS}; includeSubDomains")
+    return response

@@ -1,0 +1,125 @@
+"""The theme snippet's script, the widget's files, and the hosted form for pages without JavaScript."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Flask, Response, abort, render_template, request, send_from_directory
+from flask.typing import ResponseReturnValue
+from marshmallow import ValidationError
+from sqlalchemy import text
+
+from plugin.domain import shops
+from plugin.domain.rules import is_sellable
+from plugin.domain.shops import Shop
+from plugin.web.parts import runtime
+from plugin.web.schemas import SubscriptionRequestSchema
+from plugin.web.storefront import autocommit, sign_up
+
+DIST = Path(__file__).parents[2] / "widget" / "dist"
+CONFIG_MARK = '"__STOCKBELL_CONFIG__"'
+LOADER_SECONDS = 300
+IMMUTABLE_SECONDS = 365 * 24 * 3600
+
+blueprint = Blueprint("widget", __name__)
+
+
+def init_app(app: Flask) -> None:
+    """Add the routes."""
+    app.register_blueprint(blueprint)
+
+
+@cache
+def _built() -> tuple[str, str]:
+    """The loader's text and the form's file name.
+
+    Raises:
+        FileNotFoundError: the widget has not been built.
+    """
+    manifest = json.loads((DIST / "manifest.json").read_text("utf-8"))
+    return (DIST / manifest["loader"]).read_text("utf-8"), manifest["form"]
+
+
+@blueprint.get("/s/<public_key>.js")
+def loader(public_key: str) -> ResponseReturnValue:
+    """The script that a shop's pages hold, with this shop's look."""
+    shop = _shop(public_key)
+    try:
+        script, form = _built()
+    except FileNotFoundError:
+        return Response("/* Stockbell: the widget is not built; run 'make setup'. */", 503, mimetype="text/javascript")
+    response = Response(script.replace(CONFIG_MARK, json.dumps(_config(shop, form))), mimetype="text/javascript")
+    response.headers["Cache-Control"] = f"public, max-age={LOADER_SECONDS}"
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    response.add_etag()
+    return response.make_conditional(request)
+
+
+def _config(shop: Shop, form: str) -> dict[str, Any]:
+    host = runtime().settings.public_url
+    return {
+        "api": f"{host}/api/v1/storefront/{shop.public_key}",
+        "form": f"{host}/widget/{form}",
+        "hosted": f"{host}/n/{shop.public_key}/",
+        "locale": shop.locale,
+        "look": {},
+        "marketing": False,
+        "texts": {},
+    }
+
+
+@blueprint.get("/widget/<path:name>")
+def asset(name: str) -> ResponseReturnValue:
+    """A file of the widget; its name holds its content's hash."""
+    if not name.endswith(".js") or not (DIST / name).is_file():
+        abort(404)
+    response = send_from_directory(DIST, name, mimetype="text/javascript", max_age=IMMUTABLE_SECONDS)
+    response.headers["Cache-Control"] = f"public, max-age={IMMUTABLE_SECONDS}, immutable"
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
+
+
+@blueprint.route("/n/<public_key>/<path:variant_id>", methods=["GET", "POST"])
+def hosted_form(public_key: str, variant_id: str) -> ResponseReturnValue:
+    """The form as a page of its own, for shops' pages without JavaScript."""
+    shop = _shop(public_key)
+    page: dict[str, Any] = {"shop": shop, "email": "", "error": "", "joined": None}
+    with autocommit() as database:
+        row = database.execute(_ITEM, {"shop": shop.id, "variant": variant_id}).mappings().first()
+        if row is None:
+            abort(404)
+        page |= {"item": row, "in_stock": is_sellable(row["available"], shop.rules)}
+        if request.method == "POST":
+            page["email"] = request.form.get("email", "")
+            try:
+                data = SubscriptionRequestSchema().load(
+                    {
+                        "variant_id": variant_id,
+                        "email": page["email"],
+                        "locale": request.accept_languages.best or "",
+                        "website": request.form.get("website", ""),
+                    }
+                )
+                page["joined"] = True
+                if not data["website"]:
+                    sign_up(database, shop, data)
+            except ValidationError as error:
+                page["error"] = " ".join(error.normalized_messages().get("email", ["This cannot be sent."]))
+    return render_template("hosted_form.html", **page), 422 if page["error"] else 200
+
+
+_ITEM = text(
+    "SELECT variant_id, product_title, variant_title, url, image_url, available FROM variant"
+    " WHERE shop_id = :shop AND variant_id = :variant AND removed_at IS NULL"
+)
+
+
+def _shop(public_key: str) -> Shop:
+    with autocommit() as database:
+        shop = shops.by_public_key(database, public_key)
+    if shop is None:
+        abort(404)
+    return shop

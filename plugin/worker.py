@@ -1,0 +1,40 @@
+"""`stockbell worker`: one RQ worker on one queue, without a fork per job, so that connections stay open."""
+
+from typing import Any
+
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
+
+from plugin import queues
+from plugin.domain import outbox
+from plugin.jobs import context
+from plugin.runtime import Runtime, now, worker_name
+
+
+class StockbellWorker(SimpleWorker):  # type: ignore[misc]
+    """RQ's worker that keeps its own house: what a dead worker left is recovered from PostgreSQL, not by RQ."""
+
+    def __init__(self, runtime: Runtime, name: str) -> None:
+        """Listen on the one queue.
+
+        Args:
+            runtime: the parts of this process.
+            name: the name that claims bear; a worker that was killed and started again keeps it.
+        """
+        queue = queues.queue(runtime.redis)
+        super().__init__([queue], name=worker_name(), connection=runtime.redis, serializer=JSONSerializer)
+        self._runtime = runtime
+        self._name = name
+
+    def work(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401
+        """Take back what the predecessor of this name held, then work until a signal comes."""
+        with self._runtime.engine.begin() as database:
+            for shop_id in outbox.recover(database, now(), worker=self._name):
+                self._runtime.doorbell.deliver(shop_id)
+        context.enter(context.WorkerContext(self._runtime, self._runtime.courier(self._name)))
+        return super().work(*args, **options)
+
+
+def run(runtime: Runtime, name: str = "", *, burst: bool = False) -> None:
+    """Work until SIGTERM or SIGINT; the job in hand is finished first."""
+    StockbellWorker(runtime, name or worker_name()).work(burst=burst, logging_level="WARNING")
