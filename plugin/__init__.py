@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 __all__ = ["create_app"]
 
 
-def create_app(*arguments: Any, **options: Any) -> "Flask":  # noqa: ANN401
+def create_app(*arguments: Any, **options: Any) -> "Flask":
     """The Flask application; see `plugin.application.create_app`."""
     # Imported when asked for: "stockbell simulate" and the engine need no web framework.
     from plugin.application import create_app as make  # noqa: PLC0415

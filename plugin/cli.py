@@ -28,7 +28,7 @@ def _fail(message: str) -> NoReturn:
     raise click.ClickException(message)
 
 
-def _runtime(**options: Any) -> Runtime:  # noqa: ANN401
+def _runtime(**options: Any) -> Runtime:
     return Runtime(Settings.from_environment(), **options)
 
 
@@ -179,6 +179,10 @@ def catalog_sync(shop_id: int, feed: str, *, accept_loss: bool) -> None:
             kept = feed if "://" in feed else str(Path(feed).absolute())
             shops.change_settings(database, shop_id, {"feed": kept})
     with tqdm(unit=" variants", disable=None, leave=False) as bar:
+
+        def progress(rows: int) -> None:
+            bar.update(rows - bar.n)
+
         try:
             result = catalog.sync_shop(
                 runtime.engine,
@@ -186,7 +190,7 @@ def catalog_sync(shop_id: int, feed: str, *, accept_loss: bool) -> None:
                 runtime.adapter,
                 now,
                 accept_loss=accept_loss,
-                progress=lambda rows: bar.update(rows - bar.n),
+                progress=progress,
             )
         except (catalog.CatalogError, LookupError) as error:
             bar.close()

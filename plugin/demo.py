@@ -83,7 +83,7 @@ class Demo:
 
 
 def _write_privately(path: Path, content: str) -> None:
-    with open(path, "w", encoding="utf-8", opener=owner_only) as file:  # noqa: PTH123 (Path has no opener)
+    with open(path, "w", encoding="utf-8", opener=owner_only) as file:
         file.write(content)
 
 

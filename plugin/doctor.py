@@ -36,8 +36,12 @@ def checks(settings: Settings) -> Iterator[Check]:
     """Look at each part in turn; one that is away does not hide the others."""
     runtime = Runtime(settings)
     yield _home(settings)
-    yield Check("Widget", (DIST / "manifest.json").exists(), "built" if (DIST / "manifest.json").exists() else
-                "not built", "Run 'make setup'.")
+    yield Check(
+        "Widget",
+        (DIST / "manifest.json").exists(),
+        "built" if (DIST / "manifest.json").exists() else "not built",
+        "Run 'make setup'.",
+    )
     yield from _database(runtime)
     yield from _redis(runtime)
     yield _mail(settings)
@@ -76,15 +80,24 @@ def _engine(runtime: Runtime) -> Iterator[Check]:
         yield Check("Scheduler", led, "one is elected" if led else "none runs", "Start 'stockbell scheduler'.")
         waiting = sum(messages for _, messages in outbox.shops_with_work(database, now()))
         dead = database.execute(text("SELECT count(*) FROM message WHERE state = 'dead'")).scalar_one()
-        yield Check("Messages", dead == 0, f"{waiting} due now, {dead} undeliverable",
-                    "The shop's merchant page lists them and can send them again.")
+        yield Check(
+            "Messages",
+            dead == 0,
+            f"{waiting} due now, {dead} undeliverable",
+            "The shop's merchant page lists them and can send them again.",
+        )
         for shop_id in database.execute(text("SELECT id FROM shop WHERE feed <> '' ORDER BY id LIMIT 50")).scalars():
             shop = shops.by_id(database, shop_id)
             newest = catalog.last_syncs(database, shop_id, limit=1)
             if shop and newest:
                 failed = newest[0]["state"] == "failed"
                 finding = newest[0]["error"] if failed else f"{newest[0]['state']}, {newest[0]['rows']} rows"
-                yield Check(f"Feed of shop {shop_id}", not failed, finding, "Mend the feed; the last good catalog stays.")
+                yield Check(
+                    f"Feed of shop {shop_id}",
+                    not failed,
+                    finding,
+                    "Mend the feed; the last good catalog stays.",
+                )
 
 
 def _redis(runtime: Runtime) -> Iterator[Check]:
@@ -103,7 +116,12 @@ def _redis(runtime: Runtime) -> Iterator[Check]:
 def _mail(settings: Settings) -> Check:
     url = settings.smtp_url or read_address(settings, "smtp_url")
     if not url:
-        return Check("Mail server", good=False, finding="none", remedy="Set STOCKBELL_SMTP_URL, or start 'stockbell up'.")
+        return Check(
+            "Mail server",
+            good=False,
+            finding="none",
+            remedy="Set STOCKBELL_SMTP_URL, or start 'stockbell up'.",
+        )
     try:
         SMTPChannel(url).connect().close()
     except IntegrationError as error:

@@ -12,9 +12,7 @@ ADDRESS = re.compile(r"[^\s<>\"'=(),;:]+@[^\s<>\"'(),;:]+")
 TOKEN = re.compile(r"(/(?:u|c)/)[\w-]+")
 
 
-def without_personal_data(
-    _logger: object, _method: str, event: MutableMapping[str, Any]
-) -> MutableMapping[str, Any]:
+def without_personal_data(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Take addresses and link tokens out of every text, whoever logged it."""
     for key, value in event.items():
         if isinstance(value, str):

@@ -75,7 +75,7 @@ def _folder(value: str) -> Path:
     return Path(value).expanduser().absolute()
 
 
-def _setting(variable: str, default: str, parse: Callable[[str], Any], help_text: str, *, secret: bool = False) -> Any:  # noqa: ANN401
+def _setting(variable: str, default: str, parse: Callable[[str], Any], help_text: str, *, secret: bool = False) -> Any:
     metadata = {"variable": variable, "default": default, "parse": parse, "help": help_text, "secret": secret}
     return field(default_factory=lambda: parse(default), metadata=metadata)
 
@@ -102,7 +102,10 @@ class Settings:
     port: int = _setting("STOCKBELL_PORT", str(DEFAULT_PORT), _whole_number(1, 65535), "Port of the web server.")
     bind: str = _setting("STOCKBELL_BIND", "127.0.0.1", _text, "Address that the web server listens on.")
     base_url: str = _setting(
-        "STOCKBELL_BASE_URL", "", _base_url, "Address under which browsers reach Stockbell; empty: the local port."
+        "STOCKBELL_BASE_URL",
+        "",
+        _base_url,
+        "Address under which browsers reach Stockbell; empty: the local port.",
     )
     secret_key: str = _setting(
         "STOCKBELL_SECRET_KEY",
@@ -119,9 +122,7 @@ class Settings:
         secret=True,
     )
     workers: int = _setting("STOCKBELL_WORKERS", "2", _whole_number(1, 64), "RQ workers that `stockbell up` starts.")
-    web_processes: int = _setting(
-        "STOCKBELL_WEB_PROCESSES", "2", _whole_number(1, 64), "Processes of the web server."
-    )
+    web_processes: int = _setting("STOCKBELL_WEB_PROCESSES", "2", _whole_number(1, 64), "Processes of the web server.")
     smtp_connections: int = _setting(
         "STOCKBELL_SMTP_CONNECTIONS",
         "4",
@@ -129,7 +130,10 @@ class Settings:
         "Most connections to the mail server that one worker opens; a near server gets one.",
     )
     allow_loopback: bool = _setting(
-        "STOCKBELL_ALLOW_LOOPBACK", "0", _flag, "1 in development: feeds and platforms on 127.0.0.1 over http."
+        "STOCKBELL_ALLOW_LOOPBACK",
+        "0",
+        _flag,
+        "1 in development: feeds and platforms on 127.0.0.1 over http.",
     )
     trusted_proxies: int = _setting(
         "STOCKBELL_TRUSTED_PROXIES",
@@ -150,7 +154,7 @@ class Settings:
         return self.base_url or f"http://127.0.0.1:{self.port}"
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None, **overrides: Any) -> "Settings":  # noqa: ANN401
+    def from_environment(cls, environment: Mapping[str, str] | None = None, **overrides: Any) -> "Settings":
         """Read and check every variable; VARIABLE_FILE names a file that holds the value of a secret one.
 
         Raises:
@@ -161,7 +165,7 @@ class Settings:
         return cls(**{**values, **overrides})
 
 
-def _read(setting: Mapping[str, Any], environment: Mapping[str, str]) -> Any:  # noqa: ANN401
+def _read(setting: Mapping[str, Any], environment: Mapping[str, str]) -> Any:
     variable = setting["variable"]
     value = environment.get(variable, "")
     path = environment.get(f"{variable}_FILE") if setting["secret"] and not value else None
@@ -192,7 +196,7 @@ def kept_secret_key(home: Path) -> str:
     home.mkdir(parents=True, exist_ok=True)
     key = secrets.token_urlsafe(48)
     try:
-        with open(path, "x", encoding="ascii", opener=owner_only) as file:  # noqa: PTH123 (Path has no opener)
+        with open(path, "x", encoding="ascii", opener=owner_only) as file:
             file.write(key)
     except FileExistsError:  # another process was faster
         return path.read_text(encoding="ascii")

@@ -67,7 +67,10 @@ class _Installation:
 
     def start_parts(self, extra: Sequence[tuple[str, Sequence[str]]]) -> None:
         command = [sys.executable, "-m", "plugin.cli"]
-        named: list[tuple[str, Sequence[str]]] = [("web", [*command, "web"]), ("scheduler", [*command, "scheduler"])]
+        named: list[tuple[str, Sequence[str]]] = [
+            ("web", [*command, "web"]),
+            ("scheduler", [*command, "scheduler"]),
+        ]
         for number in range(1, self.settings.workers + 1):
             name = f"{socket.gethostname()}-{self.settings.home}-{number}"
             named.append((f"worker {number}", [*command, "worker", "--name", name]))

@@ -11,7 +11,7 @@ from plugin.jobs import context
 from plugin.runtime import Runtime, now, worker_name
 
 
-class StockbellWorker(SimpleWorker):  # type: ignore[misc]
+class StockbellWorker(SimpleWorker):
     """RQ's worker that keeps its own house: what a dead worker left is recovered from PostgreSQL, not by RQ."""
 
     def __init__(self, runtime: Runtime, name: str) -> None:
@@ -26,7 +26,7 @@ class StockbellWorker(SimpleWorker):  # type: ignore[misc]
         self._runtime = runtime
         self._name = name
 
-    def work(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401
+    def work(self, *args: Any, **options: Any) -> Any:
         """Take back what the predecessor of this name held, then work until a signal comes."""
         with self._runtime.engine.begin() as database:
             for shop_id in outbox.recover(database, now(), worker=self._name):

@@ -27,6 +27,7 @@ STOCK_BATCH = 1000
 LOSS_FLOOR = 10
 """A catalog with fewer variants may lose any share of them."""
 SYNC_LOCK = 7_365_002
+NULL = "\\N"  # in COPY's text format
 SYNC_STATEMENT_MINUTES = 15
 
 Progress = Callable[[int], None]
@@ -111,9 +112,7 @@ class CatalogSync:
         _record(connection, sync_id, result, bookmark)
         return result
 
-    def _take(
-        self, connection: Connection, reading: CatalogReading, result: SyncResult, progress: Progress
-    ) -> None:
+    def _take(self, connection: Connection, reading: CatalogReading, result: SyncResult, progress: Progress) -> None:
         released: list[Released] = []
         if reading.unchanged:
             result.state = "unchanged"
@@ -144,8 +143,8 @@ class CatalogSync:
         known, lost = connection.execute(_COUNT_LOST, {"shop": self.shop.id}).one()
         if not self.accept_loss and known >= LOSS_FLOOR and lost * 100 > known * self.shop.feed_max_loss_percent:
             raise CatalogError(
-                f"The feed no longer holds {lost} of {known} variants, more than the {self.shop.feed_max_loss_percent} %"
-                " that are believed. If they are really gone, sync once with that accepted.",
+                f"The feed no longer holds {lost} of {known} variants, more than the"
+                f" {self.shop.feed_max_loss_percent} % that are believed. If they are really gone, sync once with that accepted.",
                 "lost_rows",
             )
 
@@ -269,7 +268,16 @@ _DROP_DUPLICATES = """
         SELECT variant_id, min(position) AS first FROM staged GROUP BY variant_id HAVING count(*) > 1) AS twice
      WHERE staged.variant_id = twice.variant_id AND position > first RETURNING staged.variant_id, position
 """
-_FACTS = ("product_id", "product_title", "variant_title", "url", "image_url", "price", "currency", "collections")
+_FACTS = (
+    "product_id",
+    "product_title",
+    "variant_title",
+    "url",
+    "image_url",
+    "price",
+    "currency",
+    "collections",
+)
 _UPDATE_CHANGED = f"""
     UPDATE variant SET {", ".join(f"{name} = staged.{name}" for name in _FACTS)},
                        absent_since = NULL, removed_at = NULL, updated_at = :now
@@ -280,10 +288,8 @@ _UPDATE_CHANGED = f"""
             OR absent_since IS NOT NULL OR removed_at IS NOT NULL)
 """  # noqa: S608 (constants of this module)
 _INSERT_NEW = f"""
-    INSERT INTO variant (shop_id, variant_id, {", ".join(_FACTS)}, available, stock_at, updated_at)
-    SELECT :shop, variant_id, {", ".join(_FACTS)},
-           CASE WHEN stock_known THEN available ELSE 0 END, CASE WHEN stock_known THEN CAST(:now AS timestamptz) END,
-           :now
+    INSERT INTO variant (shop_id, variant_id, {", ".join(_FACTS)}, available, updated_at)
+    SELECT :shop, variant_id, {", ".join(_FACTS)}, CASE WHEN stock_known THEN available ELSE 0 END, :now
       FROM staged
      WHERE NOT EXISTS (SELECT FROM variant WHERE shop_id = :shop AND variant.variant_id = staged.variant_id)
      ORDER BY variant_id
@@ -311,7 +317,7 @@ _REMOVE_ABSENT_AGAIN = text(
 _MARK_ABSENT = text(f"UPDATE variant SET absent_since = :now WHERE {_NOT_SEEN} AND absent_since IS NULL")  # noqa: S608
 
 
-def _driver(connection: Connection) -> Any:  # noqa: ANN401
+def _driver(connection: Connection) -> Any:
     return connection.connection.driver_connection
 
 
@@ -336,12 +342,12 @@ def _lines(variants: Iterable[CatalogVariant]) -> Iterator[list[str]]:
             array = arrays[collections] = _array(collections)
             if len(arrays) > COPY_ROWS:
                 arrays = {(): "{}"}
-        stock_text = "\\N" if available is None else str(available)
+        stock_text = NULL if available is None else str(available)
         words = f"{id_}\t{product}\t{title}\t{options}\t{url}\t{image}"
         if "\\" in words or words.count("\t") != 5 or "\n" in words or "\r" in words:
             words = "\t".join(map(_escaped, (id_, product, title, options, url, image)))
         lines.append(
-            f"{position}\t{words}\t{price or chr(92) + 'N'}\t{currency}\t{array}\t{stock_text}\t{'t' if known else 'f'}\n"
+            f"{position}\t{words}\t{price or NULL}\t{currency}\t{array}\t{stock_text}\t{'t' if known else 'f'}\n"
         )
         if len(lines) == COPY_ROWS:
             yield lines
@@ -369,8 +375,10 @@ def _batches(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
 
 def _begin(connection: Connection, shop: Shop) -> int:
     connection.execute(
-        text("UPDATE catalog_sync SET state = 'failed', error = 'The sync was cut off.', finished_at = now()"
-             " WHERE shop_id = :shop AND state = 'running'"),
+        text(
+            "UPDATE catalog_sync SET state = 'failed', error = 'The sync was cut off.', finished_at = now()"
+            " WHERE shop_id = :shop AND state = 'running'"
+        ),
         {"shop": shop.id},
     )
     query = text("INSERT INTO catalog_sync (shop_id, feed) VALUES (:shop, :feed) RETURNING id")
@@ -398,14 +406,16 @@ def _record(connection: Connection, sync_id: int, result: SyncResult, bookmark: 
     columns = ", ".join(f"{name} = :{name}" for name in values)
     problems = json.dumps(list(result.problems))
     connection.execute(
-        text(f"UPDATE catalog_sync SET {columns}, problems = CAST(:problems AS jsonb), finished_at = now()"  # noqa: S608
-             " WHERE id = :id"),
+        text(
+            f"UPDATE catalog_sync SET {columns}, problems = CAST(:problems AS jsonb), finished_at = now()"  # noqa: S608
+            " WHERE id = :id"
+        ),
         {**values, "problems": problems, "id": sync_id},
     )
     connection.commit()
 
 
-def sync_shop(  # noqa: PLR0913 (who asks decides that much)
+def sync_shop(
     engine: Engine,
     shop_id: int,
     make_adapter: Callable[[Shop], PlatformAdapter],

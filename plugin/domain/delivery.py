@@ -7,10 +7,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 import structlog
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from integrations.channels.base import Channel, ChannelConnection, Envelope, SendResult
 from integrations.errors import IntegrationError, UnreachableError
@@ -30,11 +29,8 @@ FAR_ROUND_TRIP_SECONDS = 0.004
 """A server whose greeting takes longer gets several connections: the wait, not the work, would set the pace."""
 
 
-class Fill(Protocol):
-    """Makes the envelopes of a batch; product facts are read once per batch."""
-
-    def __call__(self, shop: Shop, messages: Sequence[ClaimedMessage]) -> Iterator[tuple[ClaimedMessage, Envelope]]:
-        """Each message with its envelope, in the same order."""
+Fill = Callable[[Shop, Sequence[ClaimedMessage]], Iterator[tuple[ClaimedMessage, Envelope]]]
+"""Makes the envelope of each message, in the same order; product facts are read once per batch."""
 
 
 @dataclass(slots=True)
@@ -233,8 +229,6 @@ def _run(lanes: Sequence[_Lane], batch: _Batch) -> None:
         thread.join()
 
 
-def _is_due(database: "object", shop_id: int, now: datetime) -> bool:
-    query = text(
-        "SELECT EXISTS (SELECT FROM message WHERE shop_id = :shop AND state = 'pending' AND due_at <= :now)"
-    )
-    return bool(database.execute(query, {"shop": shop_id, "now": now}).scalar_one())  # type: ignore[attr-defined]
+def _is_due(database: Connection, shop_id: int, now: datetime) -> bool:
+    query = text("SELECT EXISTS (SELECT FROM message WHERE shop_id = :shop AND state = 'pending' AND due_at <= :now)")
+    return bool(database.execute(query, {"shop": shop_id, "now": now}).scalar_one())

@@ -2,9 +2,9 @@
 
     pending --claim--> claimed --begin/end, one by one--> (delivery_attempt) --finish--> sent | dead | pending
 
-A claim is a lease, by the database's clock. Each hand-over is one delivery_attempt row, written before the provider is spoken to and
-completed after its answer, so that a worker killed at any instant leaves a record of how far it came
-(`plugin.domain.recorder`). `recover` reads that record.
+A claim is a lease, by the database's clock. Each hand-over is one delivery_attempt row, written before the
+provider is spoken to and completed after its answer, so that a worker killed at any instant leaves a record of how
+far it came (`plugin.domain.recorder`). `recover` reads that record.
 """
 
 import random
@@ -155,7 +155,8 @@ def extend_lease(database: Connection, worker: str) -> None:
     """Keep everything that this worker has claimed; called every few seconds while it works."""
     database.execute(
         text(
-            "UPDATE message SET lease_until = clock_timestamp() + :lease WHERE state = 'claimed' AND claimed_by = :worker"
+            "UPDATE message SET lease_until = clock_timestamp() + :lease"
+            " WHERE state = 'claimed' AND claimed_by = :worker"
         ),
         {"lease": LEASE, "worker": worker},
     )
@@ -178,9 +179,7 @@ def finish(database: Connection, worker: str, outcomes: Sequence[tuple[int, Outc
     _finish(database, outcomes, now, worker)
 
 
-def _finish(
-    database: Connection, outcomes: Sequence[tuple[int, Outcome]], now: datetime, worker: str | None
-) -> None:
+def _finish(database: Connection, outcomes: Sequence[tuple[int, Outcome]], now: datetime, worker: str | None) -> None:
     if not outcomes:
         return
     given = {

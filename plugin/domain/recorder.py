@@ -9,7 +9,8 @@ from collections import deque
 from typing import Self
 
 import psycopg
-from psycopg.pq import ExecStatus, PGconn, PGresult
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGconn, PGresult
 
 BEGIN = b"""
     INSERT INTO delivery_attempt (message_id, number, begun_at)

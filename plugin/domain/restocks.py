@@ -6,11 +6,12 @@ the restock that it causes, the release and its messages are one (design.md, "Wh
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
 from plugin.domain import rules
-from plugin.domain.rules import Quantity, Release, RestockSettings
+from plugin.domain.rules import Quantity, Release
 from plugin.domain.shops import Shop
 
 DUE_BATCH = 100
@@ -33,6 +34,23 @@ class LineState:
     """The open restock."""
     next_release_at: datetime | None
     someone_waits: bool
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether the open restock is to release again."""
+        return self.next_release_at is not None and self.next_release_at <= now
+
+
+NOBODY = LineState(restock_id=None, next_release_at=None, someone_waits=False)
+
+
+class StockChange(NamedTuple):
+    """A variant's quantity before and after."""
+
+    variant_id: str
+    before: Quantity
+    after: Quantity
+    stock_at: datetime | None
+    """The platform's own time of the change."""
 
 
 def lock_variant(database: Connection, shop_id: int, variant_id: str) -> tuple[bool, Quantity]:
@@ -68,25 +86,24 @@ def line_states(database: Connection, shop_id: int, variant_ids: list[str]) -> d
     }
 
 
-def stock_changed(  # noqa: PLR0913 (a change has a before and an after)
-    database: Connection,
-    shop: Shop,
-    variant_id: str,
-    before: Quantity,
-    after: Quantity,
-    line: LineState,
-    now: datetime,
+def stock_changed(
+    database: Connection, shop: Shop, change: StockChange, line: LineState, now: datetime
 ) -> list[Released]:
     """Apply rule 1 to a change that the caller has written; a release that was due comes first (rule 3)."""
+    place = _Place(database, shop, change.variant_id, now)
     done: list[Released] = []
-    if line.next_release_at is not None and line.next_release_at <= now:
-        done = _release_due(database, shop, variant_id, before, line, now)
-        line = line_states(database, shop.id, [variant_id]).get(variant_id, LineState(None, None, False))  # noqa: FBT003
+    if line.is_due(now):
+        done = place.release_due(change.before, line)
+        line = place.line()
     release = rules.on_stock_change(
-        before, after, shop.rules, restock_open=line.restock_id is not None, someone_waits=line.someone_waits
+        change.before,
+        change.after,
+        shop.rules,
+        restock_open=line.restock_id is not None,
+        someone_waits=line.someone_waits,
     )
     if release:
-        done.append(_let_out(database, shop, variant_id, after, release, None, cause="stock", now=now))
+        done.append(place.let_out(change.after, release, _Cause(None, "stock")))
     return done
 
 
@@ -107,186 +124,155 @@ def release_due(database: Connection, shop: Shop, now: datetime) -> list[Release
     lines = line_states(database, shop.id, [row.variant_id for row in rows])
     done: list[Released] = []
     for variant_id, quantity in rows:
-        line = lines.get(variant_id)
-        if line and line.next_release_at and line.next_release_at <= now:
-            done += _release_due(database, shop, variant_id, quantity, line, now)
+        line = lines.get(variant_id, NOBODY)
+        if line.is_due(now):
+            done += _Place(database, shop, variant_id, now).release_due(quantity, line)
     return done
 
 
 def notify_now(database: Connection, shop: Shop, variant_id: str, now: datetime) -> Released | None:
     """The merchant's "notify now" (rule 5); None when the variant is unknown, not sellable or nobody waits."""
     known, quantity = lock_variant(database, shop.id, variant_id)
-    line = line_states(database, shop.id, [variant_id]).get(variant_id)
-    if not known or line is None:
+    if not known:
         return None
-    if line.next_release_at is not None and line.next_release_at <= now:
-        _release_due(database, shop, variant_id, quantity, line, now)
-        line = line_states(database, shop.id, [variant_id]).get(variant_id, LineState(None, None, False))  # noqa: FBT003
+    place = _Place(database, shop, variant_id, now)
+    line = place.line()
+    if line.is_due(now):
+        place.release_due(quantity, line)
+        line = place.line()
     release = rules.on_notify_now(quantity, shop.rules, someone_waits=line.someone_waits)
-    if release is None:
-        return None
-    return _let_out(database, shop, variant_id, quantity, release, line.restock_id, cause="notify_now", now=now)
+    return place.let_out(quantity, release, _Cause(line.restock_id, "notify_now")) if release else None
 
 
-def _release_due(
-    database: Connection, shop: Shop, variant_id: str, quantity: Quantity, line: LineState, now: datetime
-) -> list[Released]:
-    assert line.restock_id is not None
-    waits = _waited_before(database, shop.id, variant_id, line.next_release_at)
-    release = rules.on_release_due(quantity, shop.rules, someone_waits=waits)
-    if release:
-        return [
-            _let_out(
-                database,
-                shop,
-                variant_id,
-                quantity,
-                release,
-                line.restock_id,
-                cause="due",
-                now=now,
-                joined_before=line.next_release_at,
-            )
-        ]
-    sellable = rules.is_sellable(quantity, shop.rules)
-    _set_due(database, line.restock_id, None, "nobody_waits" if sellable else "not_sellable", now)
-    return []
+@dataclass(frozen=True, slots=True)
+class _Cause:
+    """What lets people out."""
+
+    restock_id: int | None
+    """The open restock; None opens one."""
+    name: str
+    joined_before: datetime | None = None
 
 
-def _waited_before(database: Connection, shop_id: int, variant_id: str, moment: datetime | None) -> bool:
-    """Whether someone joined before a release was due: it happens before anything else of its moment."""
-    return bool(
-        database.execute(
-            text(
-                "SELECT EXISTS (SELECT FROM subscription WHERE shop_id = :shop AND variant_id = :variant"
-                " AND state = 'waiting' AND joined_at < :moment)"
-            ),
-            {"shop": shop_id, "variant": variant_id, "moment": moment},
-        ).scalar_one()
-    )
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """One variant at one moment, its row locked."""
 
+    database: Connection
+    shop: Shop
+    variant_id: str
+    now: datetime
 
-def _let_out(  # noqa: PLR0913 (each is a fact that is recorded)
-    database: Connection,
-    shop: Shop,
-    variant_id: str,
-    quantity: Quantity,
-    release: Release,
-    restock_id: int | None,
-    *,
-    cause: str,
-    now: datetime,
-    joined_before: datetime | None = None,
-) -> Released:
-    wait = release.next_release_after_minutes
-    due_at = None if wait is None else now + timedelta(minutes=wait)
-    if restock_id is None:
-        restock_id = _open_restock(database, shop.id, variant_id, cause, due_at, now)
-    else:
-        _set_due(database, restock_id, due_at, "everyone_told", now)
-    release_id = _record_release(database, shop, restock_id, variant_id, quantity, now)
-    people = _move_line(database, shop.id, variant_id, release_id, release.limit, joined_before, now)
-    database.execute(
-        text("UPDATE release SET people = :people WHERE id = :release"), {"people": people, "release": release_id}
-    )
-    return Released(variant_id, release_id, people)
+    def line(self) -> LineState:
+        return line_states(self.database, self.shop.id, [self.variant_id]).get(self.variant_id, NOBODY)
 
+    def release_due(self, quantity: Quantity, line: LineState) -> list[Released]:
+        """Release again, or close the restock (rule 3)."""
+        assert line.restock_id is not None
+        waits = self._waited_before(line.next_release_at)
+        release = rules.on_release_due(quantity, self.shop.rules, someone_waits=waits)
+        if release:
+            return [self.let_out(quantity, release, _Cause(line.restock_id, "due", line.next_release_at))]
+        reason = "nobody_waits" if rules.is_sellable(quantity, self.shop.rules) else "not_sellable"
+        self._set_due(line.restock_id, None, reason)
+        return []
 
-def _open_restock(  # noqa: PLR0913
-    database: Connection, shop_id: int, variant_id: str, cause: str, due_at: datetime | None, now: datetime
-) -> int:
-    return int(
-        database.execute(
-            text(
-                "INSERT INTO restock (shop_id, variant_id, cause, opened_at, next_release_at, closed_at, close_reason)"
-                " VALUES (:shop, :variant, :cause, :now, :due, :closed, :reason) RETURNING id"
-            ),
-            {
-                "shop": shop_id,
-                "variant": variant_id,
-                "cause": cause,
-                "now": now,
-                "due": due_at,
-                "closed": now if due_at is None else None,
-                "reason": "everyone_told" if due_at is None else "",
-            },
-        ).scalar_one()
-    )
+    def let_out(self, quantity: Quantity, release: Release, cause: _Cause) -> Released:
+        """Let people out of the line, and write everything that this needs."""
+        wait = release.next_release_after_minutes
+        due_at = None if wait is None else self.now + timedelta(minutes=wait)
+        if cause.restock_id is None:
+            restock_id = self._open_restock(cause.name, due_at)
+        else:
+            restock_id = cause.restock_id
+            self._set_due(restock_id, due_at, "everyone_told")
+        release_id = self._record_release(restock_id, quantity)
+        people = self._move_line(release_id, release.limit, cause.joined_before)
+        counted = text("UPDATE release SET people = :people WHERE id = :release")
+        self.database.execute(counted, {"people": people, "release": release_id})
+        return Released(self.variant_id, release_id, people)
 
+    def _waited_before(self, moment: datetime | None) -> bool:
+        """Whether someone joined before a release was due: it happens before anything else of its moment."""
+        query = text(
+            "SELECT EXISTS (SELECT FROM subscription WHERE shop_id = :shop AND variant_id = :variant"
+            " AND state = 'waiting' AND joined_at < :moment)"
+        )
+        return bool(self.database.execute(query, {**self._key(), "moment": moment}).scalar_one())
 
-def _set_due(
-    database: Connection, restock_id: int, due_at: datetime | None, close_reason: str, now: datetime
-) -> None:
-    """Set the next due time, or close the restock with a reason when there is none."""
-    database.execute(
-        text(
-            "UPDATE restock SET next_release_at = CAST(:due AS timestamptz),"
-            " closed_at = CASE WHEN CAST(:due AS timestamptz) IS NULL THEN CAST(:now AS timestamptz) END,"
-            " close_reason = CASE WHEN CAST(:due AS timestamptz) IS NULL THEN :reason ELSE '' END WHERE id = :id"
-        ),
-        {"due": due_at, "now": now, "reason": close_reason, "id": restock_id},
-    )
+    def _open_restock(self, cause: str, due_at: datetime | None) -> int:
+        values = {
+            **self._key(),
+            "cause": cause,
+            "now": self.now,
+            "due": due_at,
+            "closed": self.now if due_at is None else None,
+            "reason": "everyone_told" if due_at is None else "",
+        }
+        query = text(
+            "INSERT INTO restock (shop_id, variant_id, cause, opened_at, next_release_at, closed_at, close_reason)"
+            " VALUES (:shop, :variant, :cause, :now, :due, :closed, :reason) RETURNING id"
+        )
+        return int(self.database.execute(query, values).scalar_one())
 
+    def _set_due(self, restock_id: int, due_at: datetime | None, close_reason: str) -> None:
+        """Set the next due time, or close the restock with a reason when there is none."""
+        values = {
+            "due": due_at,
+            "closed": self.now if due_at is None else None,
+            "reason": close_reason if due_at is None else "",
+            "id": restock_id,
+        }
+        query = text(
+            "UPDATE restock SET next_release_at = :due, closed_at = :closed, close_reason = :reason WHERE id = :id"
+        )
+        self.database.execute(query, values)
 
-def _record_release(  # noqa: PLR0913
-    database: Connection, shop: Shop, restock_id: int, variant_id: str, quantity: Quantity, now: datetime
-) -> int:
-    settings: RestockSettings = shop.rules
-    per_unit = None if settings.customers_per_unit == "all" else settings.customers_per_unit
-    return int(
-        database.execute(
-            text(
-                "INSERT INTO release (shop_id, restock_id, variant_id, released_at, quantity, minimum_inventory,"
-                " customers_per_unit, wait_minutes, people)"
-                " VALUES (:shop, :restock, :variant, :now, :quantity, :minimum, :per_unit, :wait, 0) RETURNING id"
-            ),
-            {
-                "shop": shop.id,
-                "restock": restock_id,
-                "variant": variant_id,
-                "now": now,
-                "quantity": quantity,
-                "minimum": settings.minimum_inventory,
-                "per_unit": per_unit,
-                "wait": settings.wait_minutes,
-            },
-        ).scalar_one()
-    )
+    def _record_release(self, restock_id: int, quantity: Quantity) -> int:
+        settings = self.shop.rules
+        values = {
+            **self._key(),
+            "restock": restock_id,
+            "now": self.now,
+            "quantity": quantity,
+            "minimum": settings.minimum_inventory,
+            "per_unit": None if settings.customers_per_unit == "all" else settings.customers_per_unit,
+            "wait": settings.wait_minutes,
+        }
+        query = text(
+            "INSERT INTO release (shop_id, restock_id, variant_id, released_at, quantity, minimum_inventory,"
+            " customers_per_unit, wait_minutes, people)"
+            " VALUES (:shop, :restock, :variant, :now, :quantity, :minimum, :per_unit, :wait, 0) RETURNING id"
+        )
+        return int(self.database.execute(query, values).scalar_one())
 
-
-def _move_line(  # noqa: PLR0913
-    database: Connection,
-    shop_id: int,
-    variant_id: str,
-    release_id: int,
-    limit: int | None,
-    joined_before: datetime | None,
-    now: datetime,
-) -> int:
-    """Let the oldest out and write one message for each, in the order of the line; returns how many."""
-    result = database.execute(
-        text(
-            """
-            WITH line AS (
-                SELECT id, joined_at FROM subscription
-                 WHERE shop_id = :shop AND variant_id = :variant AND state = 'waiting'
-                   AND (CAST(:before AS timestamptz) IS NULL OR joined_at < :before)
-                 ORDER BY joined_at, id LIMIT :limit FOR UPDATE
-            ), let_out AS (
-                UPDATE subscription SET state = 'released', reason = '', state_at = :now
-                  FROM line WHERE subscription.id = line.id RETURNING line.id, line.joined_at
-            )
-            INSERT INTO message (shop_id, subscription_id, release_id, kind, due_at, created_at)
-            SELECT :shop, id, :release, 'restock', :now, :now FROM let_out ORDER BY joined_at, id
-            """
-        ),
-        {
-            "shop": shop_id,
-            "variant": variant_id,
+    def _move_line(self, release_id: int, limit: int | None, joined_before: datetime | None) -> int:
+        """Let the oldest out and write one message for each, in the order of the line; returns how many."""
+        values = {
+            **self._key(),
             "release": release_id,
             "limit": limit,
             "before": joined_before,
-            "now": now,
-        },
+            "now": self.now,
+        }
+        return int(self.database.execute(_MOVE_LINE, values).rowcount)
+
+    def _key(self) -> dict[str, object]:
+        return {"shop": self.shop.id, "variant": self.variant_id}
+
+
+_MOVE_LINE = text(
+    """
+    WITH line AS (
+        SELECT id, joined_at FROM subscription
+         WHERE shop_id = :shop AND variant_id = :variant AND state = 'waiting'
+           AND (CAST(:before AS timestamptz) IS NULL OR joined_at < :before)
+         ORDER BY joined_at, id LIMIT :limit FOR UPDATE
+    ), let_out AS (
+        UPDATE subscription SET state = 'released', reason = '', state_at = :now
+          FROM line WHERE subscription.id = line.id RETURNING line.id, line.joined_at
     )
-    return int(result.rowcount)
+    INSERT INTO message (shop_id, subscription_id, release_id, kind, due_at, created_at)
+    SELECT :shop, id, :release, 'restock', :now, :now FROM let_out ORDER BY joined_at, id
+    """
+)

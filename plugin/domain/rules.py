@@ -51,9 +51,7 @@ def release_now(quantity: Quantity, settings: RestockSettings) -> Release:
     """The release that a sellable variant makes with this quantity (rule 2)."""
     if quantity is None or settings.customers_per_unit == "all":
         return Release(limit=None, next_release_after_minutes=None)
-    return Release(
-        limit=settings.customers_per_unit * quantity, next_release_after_minutes=settings.wait_minutes
-    )
+    return Release(limit=settings.customers_per_unit * quantity, next_release_after_minutes=settings.wait_minutes)
 
 
 def on_stock_change(

@@ -69,7 +69,7 @@ class NewShop:
     api_key: str
 
 
-def create_shop(  # noqa: PLR0913 (a shop has that many facts)
+def create_shop(
     database: Connection,
     *,
     platform: str,
@@ -211,5 +211,7 @@ def _shop(row: RowMapping) -> Shop:
     locations = row["locations"]
     plain = set(Shop.__slots__) - {"rules", "locations"}
     return Shop(
-        **{name: row[name] for name in plain}, rules=rules, locations=None if locations is None else tuple(locations)
+        **{name: row[name] for name in plain},
+        rules=rules,
+        locations=None if locations is None else tuple(locations),
     )

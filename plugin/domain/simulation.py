@@ -29,9 +29,7 @@ class Simulation:
         """Carry out the releases that are due up to and including this minute."""
         while self.next_release_at is not None and self.next_release_at <= until:
             due_at, self.next_release_at = self.next_release_at, None
-            self._release(
-                due_at, rules.on_release_due(self.quantity, self.settings, someone_waits=bool(self.line))
-            )
+            self._release(due_at, rules.on_release_due(self.quantity, self.settings, someone_waits=bool(self.line)))
 
     def play(self, at: int, event: Mapping[str, Any]) -> None:
         """Carry out one event.
@@ -49,9 +47,7 @@ class Simulation:
         elif kind == "settings":
             self.settings = _settings(_field(event, "settings"))
         elif kind == "notify_now":
-            self._release(
-                at, rules.on_notify_now(self.quantity, self.settings, someone_waits=bool(self.line))
-            )
+            self._release(at, rules.on_notify_now(self.quantity, self.settings, someone_waits=bool(self.line)))
         else:
             raise ScenarioError(f"type: unknown event {kind!r}")
 
@@ -87,9 +83,7 @@ def simulate(scenario: Mapping[str, Any]) -> dict[str, Any]:
     events = scenario.get("events", [])
     if not isinstance(events, Sequence) or isinstance(events, str):
         raise ScenarioError("events must be a list")
-    simulation = Simulation(
-        _settings(scenario.get("settings", {})), _quantity(scenario.get("quantity", 0))
-    )
+    simulation = Simulation(_settings(scenario.get("settings", {})), _quantity(scenario.get("quantity", 0)))
     now: int | None = None
     for event in events:
         at = _minute(_field(event, "at"), "at")
@@ -108,7 +102,7 @@ def simulate(scenario: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _field(event: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401
+def _field(event: Mapping[str, Any], name: str) -> Any:
     if not isinstance(event, Mapping) or name not in event:
         raise ScenarioError(f"{name}: missing in event {event!r}")
     return event[name]

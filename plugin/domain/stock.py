@@ -3,21 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
 from integrations.types import InventoryLevel
 from plugin.domain import restocks
+from plugin.domain.restocks import StockChange
 from plugin.domain.rules import Quantity
 from plugin.domain.shops import Shop
-
-
-class _Change(NamedTuple):
-    variant_id: str
-    before: Quantity
-    after: Quantity
-    stock_at: datetime
 
 
 @dataclass(slots=True)
@@ -33,13 +26,12 @@ class StockOutcome:
     released: list[restocks.Released] = field(default_factory=list)
 
 
-def apply_levels(
-    database: Connection, shop: Shop, levels: Sequence[InventoryLevel], now: datetime
-) -> StockOutcome:
+def apply_levels(database: Connection, shop: Shop, levels: Sequence[InventoryLevel], now: datetime) -> StockOutcome:
     """Write new stock and open the restocks that it causes, in the caller's transaction.
 
-    A level without location is the variant's total and replaces what was known by location. A level without a
-    time is as new as this call; one that is older than what is known is ignored.
+    A level without location is the variant's total and replaces what was known by location. A level that is
+    older, by the platform's own time, than what is known is ignored; one without a time is always taken, and
+    leaves the known time as it is.
 
     Args:
         database: a transaction.
@@ -50,12 +42,12 @@ def apply_levels(
     outcome = StockOutcome()
     known = _lock(database, shop.id, {level.variant_id for level in levels})
     outcome.unknown = sorted({level.variant_id for level in levels} - set(known))
-    totals = _newest_totals([level for level in levels if level.location_id is None], known, outcome, now)
+    totals = _newest_totals([level for level in levels if level.location_id is None], known, outcome)
     located = [level for level in levels if level.location_id is not None and level.variant_id in known]
-    sums = _apply_located(database, shop, located, outcome, now) if located else {}
+    sums = _apply_located(database, shop, located, outcome) if located else {}
     changes = []
     for variant_id, (quantity, stock_at) in {**sums, **totals}.items():
-        changes.append(_Change(variant_id, known[variant_id][0], quantity, stock_at))
+        changes.append(StockChange(variant_id, known[variant_id][0], quantity, stock_at))
     _write(database, shop.id, changes)
     if totals:
         _forget_locations(database, shop.id, list(totals))
@@ -71,7 +63,11 @@ def counted_locations_changed(database: Connection, shop: Shop) -> None:
             f"UPDATE variant SET available = total.available FROM ({_SUMS} GROUP BY variant_id) AS total"  # noqa: S608
             " WHERE variant.shop_id = :shop AND variant.variant_id = total.variant_id"
         ),
-        {"shop": shop.id, "locations": None if shop.locations is None else list(shop.locations), "variants": None},
+        {
+            "shop": shop.id,
+            "locations": None if shop.locations is None else list(shop.locations),
+            "variants": None,
+        },
     )
 
 
@@ -101,37 +97,39 @@ def _lock(
     return {row.variant_id: (row.available, row.stock_at) for row in rows}
 
 
+def _is_older(moment: datetime | None, known: datetime | None) -> bool:
+    return moment is not None and known is not None and moment < known
+
+
 def _newest_totals(
     levels: Iterable[InventoryLevel],
     known: dict[str, tuple[Quantity, datetime | None]],
     outcome: StockOutcome,
-    now: datetime,
-) -> dict[str, tuple[Quantity, datetime]]:
-    newest: dict[str, tuple[Quantity, datetime]] = {}
-    for level in levels:
-        if level.variant_id not in known:
+) -> dict[str, tuple[Quantity, datetime | None]]:
+    newest: dict[str, tuple[Quantity, datetime | None]] = {}
+    for variant_id, _, available, moment in levels:
+        if variant_id not in known:
             continue
-        stock_at = level.updated_at or now
-        known_at = newest[level.variant_id][1] if level.variant_id in newest else known[level.variant_id][1]
-        if level.updated_at is not None and known_at is not None and stock_at < known_at:
+        known_at = newest.get(variant_id, known[variant_id])[1]
+        if _is_older(moment, known_at):
             outcome.ignored += 1
         else:
-            newest[level.variant_id] = (level.available, stock_at)
+            newest[variant_id] = (available, moment or known_at)
     return newest
 
 
 def _apply_located(
-    database: Connection, shop: Shop, levels: Sequence[InventoryLevel], outcome: StockOutcome, now: datetime
-) -> dict[str, tuple[Quantity, datetime]]:
+    database: Connection, shop: Shop, levels: Sequence[InventoryLevel], outcome: StockOutcome
+) -> dict[str, tuple[Quantity, datetime | None]]:
     """Write levels by location, the newest of each; variant -> (sum over the locations that count, its time)."""
-    newest: dict[tuple[str, str], tuple[Quantity, datetime]] = {}
-    for level in levels:
-        key = (level.variant_id, level.location_id or "")
-        stock_at = level.updated_at or now
-        if key in newest and level.updated_at is not None and stock_at < newest[key][1]:
+    newest: dict[tuple[str, str], tuple[Quantity, datetime | None]] = {}
+    for variant_id, location_id, available, moment in levels:
+        key = (variant_id, location_id or "")
+        known_at = newest[key][1] if key in newest else None
+        if _is_older(moment, known_at):
             outcome.ignored += 1
         else:
-            newest[key] = (level.available, stock_at)
+            newest[key] = (available, moment or known_at)
     written = database.execute(
         text(
             """
@@ -139,8 +137,9 @@ def _apply_located(
             SELECT :shop, * FROM unnest(CAST(:variants AS text[]), CAST(:locations AS text[]),
                                         CAST(:quantities AS bigint[]), CAST(:moments AS timestamptz[]))
             ON CONFLICT (shop_id, variant_id, location_id)
-            DO UPDATE SET available = excluded.available, updated_at = excluded.updated_at
-             WHERE excluded.updated_at >= level.updated_at OR level.updated_at IS NULL
+            DO UPDATE SET available = excluded.available,
+                          updated_at = coalesce(excluded.updated_at, level.updated_at)
+             WHERE (excluded.updated_at < level.updated_at) IS NOT TRUE
             """
         ),
         {
@@ -154,15 +153,13 @@ def _apply_located(
     outcome.ignored += len(newest) - written
     locations = None if shop.locations is None else list(shop.locations)
     rows = database.execute(
-        text(f"{_SUMS} GROUP BY variant_id"),  # noqa: S608 (a constant of this module)
+        text(f"{_SUMS} GROUP BY variant_id"),
         {"shop": shop.id, "locations": locations, "variants": sorted({level.variant_id for level in levels})},
     )
-    return {
-        row.variant_id: (None if row.available is None else int(row.available), row.stock_at or now) for row in rows
-    }
+    return {row.variant_id: (None if row.available is None else int(row.available), row.stock_at) for row in rows}
 
 
-def _write(database: Connection, shop_id: int, changes: Sequence[_Change]) -> None:
+def _write(database: Connection, shop_id: int, changes: Sequence[StockChange]) -> None:
     if not changes:
         return
     database.execute(
@@ -190,9 +187,7 @@ def _forget_locations(database: Connection, shop_id: int, variant_ids: list[str]
     )
 
 
-def _react(
-    database: Connection, shop: Shop, changes: Sequence[_Change], now: datetime
-) -> list[restocks.Released]:
+def _react(database: Connection, shop: Shop, changes: Sequence[StockChange], now: datetime) -> list[restocks.Released]:
     """Hand every change of a variant with a line or an open restock to the rules."""
     changed = [change for change in changes if change.before != change.after]
     if not changed:
@@ -202,7 +197,5 @@ def _react(
     for change in changed:
         line = lines.get(change.variant_id)
         if line:
-            done += restocks.stock_changed(
-                database, shop, change.variant_id, change.before, change.after, line, now
-            )
+            done += restocks.stock_changed(database, shop, change, line, now)
     return done

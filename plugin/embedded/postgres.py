@@ -87,7 +87,16 @@ class EmbeddedPostgres:
         shutil.rmtree(self.data, ignore_errors=True)  # an initdb that was cut off leaves a folder behind
         self.data.mkdir(mode=0o700)
         self._give_away(self.data)
-        command = [self.binaries / "initdb", "-D", self.data, "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8"]
+        command = [
+            self.binaries / "initdb",
+            "-D",
+            self.data,
+            "-U",
+            "postgres",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+        ]
         command += ["--auth=trust", "--no-sync", "--no-instructions"]
         done = subprocess.run(
             [*self._as_account(), *map(str, command)], capture_output=True, timeout=START_SECONDS, check=False
@@ -143,7 +152,10 @@ class EmbeddedPostgres:
         account = pwd.getpwnam(UNPRIVILEGED_ACCOUNT)
         words = ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
         words += ["--pdeathsig", "INT"]  # a change of account takes away what the parent had set
-        if not all(_anyone_may_enter(folder) for folder in (self.binaries, self.data.parent.resolve())):
+        if not all(
+            _anyone_may_enter(folder)
+            for folder in (self.binaries, self.data.parent.resolve(), self._sockets or self.data.parent)
+        ):
             # In root's own home: the right to pass through folders, and no other, is kept.
             words += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
         return [*words, "--"]

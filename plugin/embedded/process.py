@@ -43,11 +43,8 @@ def package_folder(package: str) -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
-def start(
-    command: Sequence[str | Path], *, log: IO[bytes], stop_signal: int, user: int | None = None
-) -> subprocess.Popen[bytes]:
+def start(command: Sequence[str | Path], *, log: IO[bytes], stop_signal: int) -> subprocess.Popen[bytes]:
     """Start a server as a child in its own process group, so that Ctrl-C reaches only the parent."""
-    drop = {} if user is None else {"user": user, "group": user, "extra_groups": []}
     return subprocess.Popen(
         [str(part) for part in command],
         stdin=subprocess.DEVNULL,
@@ -55,7 +52,6 @@ def start(
         stderr=log,
         start_new_session=True,
         preexec_fn=die_with_parent(stop_signal),  # noqa: PLW1509 (the parent starts children before threads)
-        **drop,  # type: ignore[call-overload]
     )
 
 

@@ -47,7 +47,7 @@ class Composer:
         self._public_url = public_url
         self._secret_key = secret_key
 
-    def prepare(self, kind: str, locale: str, shop: Shop, item: Item, now: Any) -> PreparedMail:  # noqa: ANN401
+    def prepare(self, kind: str, locale: str, shop: Shop, item: Item, now: Any) -> PreparedMail:
         """Everything of a mail that is the same for all who get it.
 
         Args:
@@ -133,7 +133,9 @@ def _values(kind: str, language: str, shop: Shop, item: Item) -> dict[str, Any]:
         "product": {
             "title": item.product_title,
             "variant": item.variant_title,
-            "full_title": f"{item.product_title} – {item.variant_title}" if item.variant_title else item.product_title,  # noqa: RUF001
+            "full_title": f"{item.product_title} – {item.variant_title}"
+            if item.variant_title
+            else item.product_title,
             "price": shown_price(item, shop, language),
             "url": item.url,
             "image": item.image_url,
@@ -145,7 +147,9 @@ def _values(kind: str, language: str, shop: Shop, item: Item) -> dict[str, Any]:
 
 @cache
 def _texts(language: str) -> Mapping[str, Mapping[str, str]]:
-    texts: Mapping[str, Mapping[str, str]] = json.loads((FOLDER / "texts" / f"{language}.json").read_text("utf-8"))
+    texts: Mapping[str, Mapping[str, str]] = json.loads(
+        (FOLDER / "texts" / f"{language}.json").read_text("utf-8")
+    )
     return texts
 
 

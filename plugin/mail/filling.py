@@ -1,20 +1,19 @@
 """Fills the mails of a batch: the product's facts are read once, the mail is prepared once."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import Engine, text
 
 from integrations.channels.base import Envelope
+from plugin.domain.delivery import Fill
 from plugin.domain.outbox import ClaimedMessage
 from plugin.domain.shops import Shop
 from plugin.mail.compose import Composer, Item
 from plugin.mail.mime import PreparedMail
 
 
-def batch_filler(
-    engine: Engine, composer: Composer
-) -> Callable[[Shop, Sequence[ClaimedMessage]], Iterator[tuple[ClaimedMessage, Envelope]]]:
+def batch_filler(engine: Engine, composer: Composer) -> Fill:
     """A function for `Courier.fill`."""
 
     def fill(shop: Shop, messages: Sequence[ClaimedMessage]) -> Iterator[tuple[ClaimedMessage, Envelope]]:
@@ -24,7 +23,9 @@ def batch_filler(
         for message in messages:
             key = (message.kind, message.variant_id, message.locale)
             if key not in prepared:
-                prepared[key] = composer.prepare(message.kind, message.locale, shop, items[message.variant_id], now)
+                prepared[key] = composer.prepare(
+                    message.kind, message.locale, shop, items[message.variant_id], now
+                )
             yield message, composer.fill(prepared[key], shop, message)
 
     return fill

@@ -16,7 +16,11 @@ def identity() -> Column[int]:
 def shop_id(*, primary_key: bool = False) -> Column[int]:
     """The shop that the row belongs to; every row has one."""
     return Column(
-        "shop_id", BigInteger, ForeignKey("shop.id", ondelete="CASCADE"), primary_key=primary_key, nullable=False
+        "shop_id",
+        BigInteger,
+        ForeignKey("shop.id", ondelete="CASCADE"),
+        primary_key=primary_key,
+        nullable=False,
     )
 
 

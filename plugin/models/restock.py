@@ -74,13 +74,22 @@ message = Table(
     moment("created_at", nullable=False),
     moment("finished_at"),
     UniqueConstraint(
-        "subscription_id", "release_id", "channel", "step", name="message_once_key", postgresql_nulls_not_distinct=True
+        "subscription_id",
+        "release_id",
+        "channel",
+        "step",
+        name="message_once_key",
+        postgresql_nulls_not_distinct=True,
     ),
     CheckConstraint("state IN ('pending', 'claimed', 'sent', 'skipped', 'dead')", name="state"),
     postgresql_with=FILLFACTOR,
 )
 Index(
-    "message_pending_idx", message.c.shop_id, message.c.due_at, message.c.id, postgresql_where=text("state = 'pending'")
+    "message_pending_idx",
+    message.c.shop_id,
+    message.c.due_at,
+    message.c.id,
+    postgresql_where=text("state = 'pending'"),
 )
 Index("message_claimed_idx", message.c.lease_until, postgresql_where=text("state = 'claimed'"))
 Index("message_dead_idx", message.c.shop_id, message.c.id, postgresql_where=text("state = 'dead'"))

@@ -26,7 +26,8 @@ subscription = Table(
     Column("marketing_consent", Boolean, nullable=False, server_default=text("false")),
     Column("link_key", LargeBinary, nullable=False),  # what the links in messages to this person are made from
     CheckConstraint(
-        "state IN ('unconfirmed', 'waiting', 'released', 'notified', 'undeliverable', 'unsubscribed')", name="state"
+        "state IN ('unconfirmed', 'waiting', 'released', 'notified', 'undeliverable', 'unsubscribed')",
+        name="state",
     ),
     postgresql_with=FILLFACTOR,
 )

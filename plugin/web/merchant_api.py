@@ -27,7 +27,9 @@ from plugin.web.schemas import (
     SubscriptionQuerySchema,
 )
 
-blueprint = Blueprint("merchant_api", __name__, url_prefix="/api/v1", description="Called by merchants' programs")
+blueprint = Blueprint(
+    "merchant_api", __name__, url_prefix="/api/v1", description="Called by merchants' programs"
+)
 SECURED = {"security": [{"api_key": []}]}
 
 
@@ -139,7 +141,7 @@ class Settings(MethodView):
         """All settings."""
         return settings_of(g.shop)
 
-    @blueprint.arguments(SettingsSchema(partial=True))
+    @blueprint.arguments(SettingsSchema)
     @blueprint.response(200, SettingsSchema)
     @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
     @blueprint.doc(**SECURED)

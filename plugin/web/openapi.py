@@ -17,9 +17,13 @@ def make_api(app: Flask) -> Api:
         OPENAPI_URL_PREFIX="/api/v1",
         OPENAPI_JSON_PATH="openapi.json",
         API_SPEC_OPTIONS={
-            "info": {"description": f"Back-in-stock alerts that shops host themselves. Version {_version()}."},
+            "info": {
+                "description": f"Back-in-stock alerts that shops host themselves. Version {_version()}."
+            },
             "components": {
-                "securitySchemes": {"api_key": {"type": "http", "scheme": "bearer", "description": "The shop's API key"}}
+                "securitySchemes": {
+                    "api_key": {"type": "http", "scheme": "bearer", "description": "The shop's API key"}
+                }
             },
         },
     )

@@ -44,7 +44,7 @@ def _printable(value: str) -> None:
         raise ValidationError("Must not hold control characters.")
 
 
-def identifier(**options: Any) -> fields.String:  # noqa: ANN401
+def identifier(**options: Any) -> fields.String:
     """A platform's id: text, as it is."""
     return fields.String(validate=[validate.Length(1, MOST_ID_CHARS), _printable], **options)
 
@@ -103,7 +103,7 @@ class SubscriptionRequestSchema(Payload):
     )
 
     @post_load
-    def check_address(self, data: dict[str, Any], **_options: Any) -> dict[str, Any]:  # noqa: ANN401
+    def check_address(self, data: dict[str, Any], **_options: Any) -> dict[str, Any]:
         """Exactly one way to reach the person that the shop can use."""
         if not data.get("email"):
             words = "Alerts are sent by e-mail: please give an e-mail address."
@@ -151,13 +151,13 @@ class InventoryLevelSchema(Payload):
     updated_at = fields.AwareDateTime(default_timezone=UTC, allow_none=True, load_default=None)
 
     @validates("updated_at")
-    def not_from_the_future(self, value: datetime | None, **_options: Any) -> None:  # noqa: ANN401
+    def not_from_the_future(self, value: datetime | None, **_options: Any) -> None:
         """A time that lies far ahead would make every later update an older one."""
         if value is not None and value > datetime.now(UTC) + MOST_FUTURE:
             raise ValidationError("Lies in the future.")
 
     @post_load
-    def make(self, data: dict[str, Any], **_options: Any) -> InventoryLevel:  # noqa: ANN401
+    def make(self, data: dict[str, Any], **_options: Any) -> InventoryLevel:
         """The value that the domain takes."""
         return InventoryLevel(data["variant_id"], data["location_id"], data["available"], data["updated_at"])
 
@@ -175,7 +175,9 @@ class InventoryResultSchema(Schema):
 
     changed = fields.Integer(required=True, metadata={"description": "Variants whose stock is another now"})
     ignored = fields.Integer(required=True, metadata={"description": "Levels older than what was known"})
-    unknown = fields.List(fields.String(), required=True, metadata={"description": "Ids that the catalog does not hold"})
+    unknown = fields.List(
+        fields.String(), required=True, metadata={"description": "Ids that the catalog does not hold"}
+    )
     notified = fields.Integer(required=True, metadata={"description": "People who are told because of this"})
 
 
@@ -189,11 +191,17 @@ class CatalogVariantSchema(Payload):
     url = fields.String(required=True, validate=[validate.Length(1, 2048), _web_address])
     image_url = fields.String(load_default="", validate=[validate.Length(max=2048), _web_address])
     price = fields.Decimal(
-        allow_none=True, load_default=None, as_string=True, allow_nan=False, validate=validate.Range(0, 10**12)
+        allow_none=True,
+        load_default=None,
+        as_string=True,
+        allow_nan=False,
+        validate=validate.Range(0, 10**12),
     )
     currency = fields.String(load_default="", validate=validate.Regexp(r"^([A-Z]{3})?$"))
     collections = fields.List(
-        fields.String(validate=[validate.Length(1, 255), _printable]), load_default=list, validate=validate.Length(max=250)
+        fields.String(validate=[validate.Length(1, 255), _printable]),
+        load_default=list,
+        validate=validate.Length(max=250),
     )
     available = fields.Integer(
         strict=True,
@@ -203,7 +211,7 @@ class CatalogVariantSchema(Payload):
     )
 
     @post_load
-    def make(self, data: dict[str, Any], **_options: Any) -> CatalogVariant:  # noqa: ANN401
+    def make(self, data: dict[str, Any], **_options: Any) -> CatalogVariant:
         """The value that the domain takes."""
         clean = {name: CONTROL.sub(" ", data[name]).strip() for name in ("product_title", "variant_title")}
         return CatalogVariant(
@@ -240,13 +248,17 @@ class CatalogResultSchema(Schema):
 class PositiveOrAll(fields.Field[Any]):
     """A whole number of at least 1, or "all"."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_options: Any) -> Any:  # noqa: ANN401, ARG002
-        if value == "all" or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_UNITS):
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_options: Any
+    ) -> Any:
+        if value == "all" or (
+            isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_UNITS
+        ):
             return value
         raise ValidationError('Must be "all" or a whole number of at least 1.')
 
 
-def _positive(**options: Any) -> fields.Integer:  # noqa: ANN401
+def _positive(**options: Any) -> fields.Integer:
     return fields.Integer(strict=True, validate=validate.Range(1, MOST_UNITS), **options)
 
 
@@ -254,10 +266,14 @@ class SettingsSchema(Schema):
     """The shop's settings; a change never sends anything by itself."""
 
     minimum_inventory = _positive()
-    customers_per_unit = PositiveOrAll(metadata={"description": '"all", or how many people are told per unit'})
+    customers_per_unit = PositiveOrAll(
+        metadata={"description": '"all", or how many people are told per unit'}
+    )
     wait_minutes = _positive()
     locations = fields.List(
-        identifier(), allow_none=True, metadata={"description": "Ids of the locations that count; null: every one"}
+        identifier(),
+        allow_none=True,
+        metadata={"description": "Ids of the locations that count; null: every one"},
     )
     double_opt_in = fields.Boolean(truthy={True}, falsy={False})
     sender_name = fields.String(validate=[validate.Length(max=120), _printable])
@@ -270,7 +286,7 @@ class SettingsSchema(Schema):
     feed_max_loss_percent = fields.Integer(strict=True, validate=validate.Range(0, 100))
 
     @validates("sender_email")
-    def usable_sender(self, value: str, **_options: Any) -> None:  # noqa: ANN401
+    def usable_sender(self, value: str, **_options: Any) -> None:
         """An address, or nothing."""
         if value:
             checked_email(value)

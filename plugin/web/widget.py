@@ -48,8 +48,12 @@ def loader(public_key: str) -> ResponseReturnValue:
     try:
         script, form = _built()
     except FileNotFoundError:
-        return Response("/* Stockbell: the widget is not built; run 'make setup'. */", 503, mimetype="text/javascript")
-    response = Response(script.replace(CONFIG_MARK, json.dumps(_config(shop, form))), mimetype="text/javascript")
+        return Response(
+            "/* Stockbell: the widget is not built; run 'make setup'. */", 503, mimetype="text/javascript"
+        )
+    response = Response(
+        script.replace(CONFIG_MARK, json.dumps(_config(shop, form))), mimetype="text/javascript"
+    )
     response.headers["Cache-Control"] = f"public, max-age={LOADER_SECONDS}"
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"

@@ -76,14 +76,10 @@ def upgrade() -> None:
         sa.Column("etag", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("last_modified", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("digest", sa.Text(), server_default=sa.text("''"), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["shop_id"], ["shop.id"], name=op.f("catalog_sync_shop_id_fkey"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["shop_id"], ["shop.id"], name=op.f("catalog_sync_shop_id_fkey"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("catalog_sync_pkey")),
     )
-    op.create_index(
-        "catalog_sync_newest_idx", "catalog_sync", ["shop_id", sa.literal_column("id DESC")], unique=False
-    )
+    op.create_index("catalog_sync_newest_idx", "catalog_sync", ["shop_id", sa.literal_column("id DESC")], unique=False)
     op.create_table(
         "inventory_level",
         sa.Column("shop_id", sa.BigInteger(), nullable=False),
@@ -104,9 +100,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["merchant_id"], ["merchant.id"], name=op.f("membership_merchant_id_fkey"), ondelete="CASCADE"
         ),
-        sa.ForeignKeyConstraint(
-            ["shop_id"], ["shop.id"], name=op.f("membership_shop_id_fkey"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["shop_id"], ["shop.id"], name=op.f("membership_shop_id_fkey"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("shop_id", "merchant_id", name=op.f("membership_pkey")),
     )
     op.create_table(
@@ -123,9 +117,7 @@ def upgrade() -> None:
             "(closed_at IS NULL) = (next_release_at IS NOT NULL)",
             name=op.f("restock_open_has_due_time_check"),
         ),
-        sa.ForeignKeyConstraint(
-            ["shop_id"], ["shop.id"], name=op.f("restock_shop_id_fkey"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["shop_id"], ["shop.id"], name=op.f("restock_shop_id_fkey"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("restock_pkey")),
     )
     op.create_index(
@@ -165,9 +157,7 @@ def upgrade() -> None:
             "state IN ('unconfirmed', 'waiting', 'released', 'notified', 'undeliverable', 'unsubscribed')",
             name=op.f("subscription_state_check"),
         ),
-        sa.ForeignKeyConstraint(
-            ["shop_id"], ["shop.id"], name=op.f("subscription_shop_id_fkey"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["shop_id"], ["shop.id"], name=op.f("subscription_shop_id_fkey"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("subscription_pkey")),
         postgresql_with={"fillfactor": "80"},
     )
@@ -193,9 +183,7 @@ def upgrade() -> None:
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["shop_id"], ["shop.id"], name=op.f("suppression_shop_id_fkey"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["shop_id"], ["shop.id"], name=op.f("suppression_shop_id_fkey"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("shop_id", "channel", "address", name=op.f("suppression_pkey")),
     )
     op.create_table(
@@ -215,9 +203,7 @@ def upgrade() -> None:
         sa.Column("absent_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["shop_id"], ["shop.id"], name=op.f("variant_shop_id_fkey"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["shop_id"], ["shop.id"], name=op.f("variant_shop_id_fkey"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("shop_id", "variant_id", name=op.f("variant_pkey")),
         postgresql_with={"fillfactor": "80"},
     )
@@ -243,9 +229,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["restock_id"], ["restock.id"], name=op.f("release_restock_id_fkey"), ondelete="CASCADE"
         ),
-        sa.ForeignKeyConstraint(
-            ["shop_id"], ["shop.id"], name=op.f("release_shop_id_fkey"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["shop_id"], ["shop.id"], name=op.f("release_shop_id_fkey"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("release_pkey")),
     )
     op.create_index(op.f("release_restock_id_idx"), "release", ["restock_id"], unique=False)
@@ -272,9 +256,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["release_id"], ["release.id"], name=op.f("message_release_id_fkey"), ondelete="CASCADE"
         ),
-        sa.ForeignKeyConstraint(
-            ["shop_id"], ["shop.id"], name=op.f("message_shop_id_fkey"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["shop_id"], ["shop.id"], name=op.f("message_shop_id_fkey"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
             ["subscription_id"],
             ["subscription.id"],
@@ -351,14 +333,10 @@ def downgrade() -> None:
     op.drop_table("message")
     op.drop_index(op.f("release_restock_id_idx"), table_name="release")
     op.drop_table("release")
-    op.drop_index(
-        "variant_absent_idx", table_name="variant", postgresql_where=sa.text("absent_since IS NOT NULL")
-    )
+    op.drop_index("variant_absent_idx", table_name="variant", postgresql_where=sa.text("absent_since IS NOT NULL"))
     op.drop_table("variant")
     op.drop_table("suppression")
-    op.drop_index(
-        "subscription_line_idx", table_name="subscription", postgresql_where=sa.text("state = 'waiting'")
-    )
+    op.drop_index("subscription_line_idx", table_name="subscription", postgresql_where=sa.text("state = 'waiting'"))
     op.drop_index("subscription_email_idx", table_name="subscription")
     op.drop_index(
         "subscription_active_key",

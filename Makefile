@@ -1,0 +1,37 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTEST_ARGS ?=
+
+help: ## show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install everything into the checkout
+	@.ci/setup
+
+run: setup ## start Stockbell with a demo shop (Ctrl-C stops it)
+	@exec .venv/bin/stockbell up --demo
+
+test: ## set up and run all tests (PYTEST_ARGS="-k name" for some)
+	@.ci/setup --test
+	@TMPDIR=$$(mktemp -d -t stockbell-test.XXXXXX); export TMPDIR; trap 'rm -rf "$$TMPDIR"' EXIT; \
+	.venv/bin/python -m pytest -n 2 $(PYTEST_ARGS)
+
+lint: ## check style, types and the widget
+	@.ci/setup --test
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.ci/with-node npm --prefix widget run --silent check
+
+bench: setup ## measure, as ratios to a floor of the same run
+	@.venv/bin/python -m bench
+
+pictures: ## make the README's pictures anew
+	@.ci/setup --test
+	@.venv/bin/python docs/pictures.py
+
+clean: ## remove everything that was installed or built (not .stockbell/, which holds data)
+	rm -rf .venv .cache widget/dist widget/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help setup run test lint bench pictures clean

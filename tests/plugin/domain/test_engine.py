@@ -1,0 +1,261 @@
+"""The engine in the database: what a stock change, a release and a hand-over do to lines and messages."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, text
+
+from integrations.types import InventoryLevel
+from plugin.domain import restocks, stock
+from plugin.runtime import now
+from tests.factories import START, ShopKeys, change, join, load, make_shop, messages, set_stock, states
+
+HOUR = timedelta(hours=1)
+
+
+def release_due(engine: Engine, keys: ShopKeys, at: object) -> list[int]:
+    with engine.begin() as database:
+        return [each.people for each in restocks.release_due(database, load(engine, keys), at)]  # type: ignore[arg-type]
+
+
+def notify_now(engine: Engine, keys: ShopKeys, variant_id: str = "v1", at: object = None) -> int:
+    with engine.begin() as database:
+        done = restocks.notify_now(database, load(engine, keys), variant_id, at or now())  # type: ignore[arg-type]
+    return done.people if done else 0
+
+
+def told(engine: Engine, keys: ShopKeys) -> list[str]:
+    return [email for email, _, _ in messages(engine, keys)]
+
+
+def test_scenario_22_a_restock_releases_everyone_once(engine: Engine, shop: ShopKeys) -> None:
+    join(engine, shop, "a@x.example", "b@x.example")
+
+    outcome = set_stock(engine, shop, 5)
+
+    assert [each.people for each in outcome.released] == [2]
+    assert told(engine, shop) == ["a@x.example", "b@x.example"]
+    assert set(states(engine, shop).values()) == {"released"}
+
+
+def test_scenario_23_stock_that_is_still_zero_releases_nobody(engine: Engine, shop: ShopKeys) -> None:
+    join(engine, shop, "a@x.example")
+
+    outcome = set_stock(engine, shop, 0)
+
+    assert (outcome.changed, outcome.released, told(engine, shop)) == (0, [], [])
+
+
+def test_scenario_24_more_stock_of_what_is_sellable_releases_nobody(engine: Engine, shop: ShopKeys) -> None:
+    set_stock(engine, shop, 5)
+    join(engine, shop, "a@x.example")
+
+    assert set_stock(engine, shop, 8).released == []
+    assert states(engine, shop) == {"a@x.example": "waiting"}
+
+
+def test_scenario_25_nobody_is_told_below_the_minimum(engine: Engine) -> None:
+    shop = make_shop(engine, minimum_inventory=5)
+    join(engine, shop, "a@x.example")
+
+    assert set_stock(engine, shop, 2).released == []
+    assert len(set_stock(engine, shop, 6).released) == 1
+
+
+def test_scenario_33_and_34_the_oldest_are_told_and_the_rest_keep_their_place(engine: Engine) -> None:
+    shop = make_shop(engine, customers_per_unit=1, wait_minutes=60)
+    join(engine, shop, "late@x.example", at=START + HOUR)
+    join(engine, shop, "early@x.example", at=START)
+    join(engine, shop, "later@x.example", at=START + 2 * HOUR)
+
+    set_stock(engine, shop, 2, at=START + 3 * HOUR)
+
+    assert told(engine, shop) == ["early@x.example", "late@x.example"]
+    assert states(engine, shop)["later@x.example"] == "waiting"
+
+
+def test_the_example_from_the_field_is_told_hour_by_hour(engine: Engine) -> None:
+    shop = make_shop(engine, customers_per_unit=5, wait_minutes=60)
+    join(engine, shop, *(f"p{number:03}@x.example" for number in range(150)), at=START)
+
+    set_stock(engine, shop, 20, at=START + HOUR)
+    set_stock(engine, shop, 4, at=START + 1.5 * HOUR)
+    assert release_due(engine, shop, START + 1.9 * HOUR) == []
+    assert release_due(engine, shop, START + 2 * HOUR) == [20]
+    set_stock(engine, shop, 0, at=START + 2.5 * HOUR)
+    assert release_due(engine, shop, START + 3 * HOUR) == []
+
+    assert told(engine, shop) == [f"p{number:03}@x.example" for number in range(120)]
+    with engine.connect() as database:
+        row = database.execute(text("SELECT close_reason, next_release_at FROM restock")).one()
+    assert tuple(row) == ("not_sellable", None)
+
+
+def test_scenario_32_flapping_stock_releases_once_until_the_wait_is_over(engine: Engine) -> None:
+    shop = make_shop(engine, customers_per_unit=1, wait_minutes=60)
+    join(engine, shop, *(f"p{number}@x.example" for number in range(5)), at=START)
+
+    for minute, available in enumerate((1, 0, 1, 0, 1)):
+        set_stock(engine, shop, available, at=START + timedelta(minutes=minute))
+
+    assert told(engine, shop) == ["p0@x.example"]
+
+
+def test_scenario_41_a_second_restock_is_not_opened_while_one_is_open(engine: Engine) -> None:
+    shop = make_shop(engine, customers_per_unit=1)
+    join(engine, shop, "a@x.example", "b@x.example")
+    for available in (1, 0, 1):
+        set_stock(engine, shop, available)
+
+    with engine.connect() as database:
+        assert database.execute(text("SELECT count(*) FROM restock")).scalar_one() == 1
+
+
+def test_a_due_release_comes_before_the_stock_change_of_its_moment(engine: Engine) -> None:
+    shop = make_shop(engine, customers_per_unit=1, wait_minutes=60)
+    join(engine, shop, *(f"p{number}@x.example" for number in range(5)), at=START)
+    set_stock(engine, shop, 1, at=START + HOUR)
+
+    set_stock(engine, shop, 3, at=START + 2 * HOUR)
+
+    assert told(engine, shop) == ["p0@x.example", "p1@x.example"]
+
+
+def test_who_joins_after_a_release_was_due_is_not_in_it(engine: Engine) -> None:
+    shop = make_shop(engine, customers_per_unit=5, wait_minutes=60)
+    join(engine, shop, "a@x.example", at=START)
+    set_stock(engine, shop, 1, at=START)
+    join(engine, shop, "b@x.example", at=START + HOUR)
+
+    assert release_due(engine, shop, START + HOUR) == []
+    assert states(engine, shop)["b@x.example"] == "waiting"
+
+
+def test_changing_settings_releases_nobody_and_the_next_rise_is_no_restock(engine: Engine) -> None:
+    shop = make_shop(engine, minimum_inventory=10)
+    join(engine, shop, "a@x.example")
+    set_stock(engine, shop, 5)
+
+    change(engine, shop, minimum_inventory=5)
+
+    assert set_stock(engine, shop, 6).released == []
+    assert notify_now(engine, shop) == 1
+
+
+def test_notify_now_tells_nobody_when_it_is_sold_out_or_nobody_waits(engine: Engine, shop: ShopKeys) -> None:
+    set_stock(engine, shop, 1)
+    assert notify_now(engine, shop) == 0
+    set_stock(engine, shop, 0)
+    join(engine, shop, "a@x.example")
+    assert notify_now(engine, shop) == 0
+    assert notify_now(engine, shop, "unknown") == 0
+
+
+def test_scenario_45_a_restock_never_tells_the_people_of_another_shop(engine: Engine, shop: ShopKeys) -> None:
+    other = make_shop(engine, name="Other", domain="https://other.example")
+    join(engine, shop, "a@x.example")
+    join(engine, other, "b@x.example")
+
+    set_stock(engine, other, 3)
+
+    assert (told(engine, shop), told(engine, other)) == ([], ["b@x.example"])
+
+
+def test_scenario_14_who_was_told_may_join_again_at_the_end(engine: Engine) -> None:
+    shop = make_shop(engine, customers_per_unit=1)
+    join(engine, shop, "a@x.example", at=START)
+    set_stock(engine, shop, 1, at=START + HOUR)
+    with engine.begin() as database:
+        database.execute(text("UPDATE subscription SET state = 'notified'"))
+    join(engine, shop, "b@x.example", at=START + 1.1 * HOUR)
+    join(engine, shop, "a@x.example", at=START + 1.2 * HOUR)
+
+    assert release_due(engine, shop, START + 2 * HOUR) == [1]
+    assert told(engine, shop) == ["a@x.example", "b@x.example"]
+
+
+def apply(engine: Engine, keys: ShopKeys, *levels: InventoryLevel) -> stock.StockOutcome:
+    with engine.begin() as database:
+        return stock.apply_levels(database, load(engine, keys), levels, START + 10 * HOUR)
+
+
+def available(engine: Engine, variant_id: str = "v1") -> int | None:
+    with engine.connect() as database:
+        query = text("SELECT available FROM variant WHERE variant_id = :id")
+        found: int | None = database.execute(query, {"id": variant_id}).scalar_one()
+    return found
+
+
+def test_an_older_update_is_ignored_and_an_unknown_variant_is_named(engine: Engine, shop: ShopKeys) -> None:
+    apply(engine, shop, InventoryLevel("v1", None, 7, START + HOUR))
+
+    outcome = apply(engine, shop, InventoryLevel("v1", None, 3, START), InventoryLevel("nope", None, 1, None))
+
+    assert (outcome.ignored, outcome.unknown, available(engine)) == (1, ["nope"], 7)
+
+
+def test_the_newest_of_several_updates_in_one_call_wins(engine: Engine, shop: ShopKeys) -> None:
+    apply(
+        engine,
+        shop,
+        InventoryLevel("v1", None, 5, START + 2 * HOUR),
+        InventoryLevel("v1", None, 9, START + HOUR),
+    )
+
+    assert available(engine) == 5
+
+
+@pytest.mark.parametrize(
+    ("locations", "expected"), [(None, 9), (["shop"], 2), (["web", "shop"], 9), (["elsewhere"], 0), ([], 0)]
+)
+def test_only_the_locations_that_count_are_summed(
+    engine: Engine, shop: ShopKeys, locations: list[str] | None, expected: int
+) -> None:
+    change(engine, shop, locations=locations)
+
+    apply(engine, shop, InventoryLevel("v1", "web", 7, None), InventoryLevel("v1", "shop", 2, None))
+
+    assert available(engine) == expected
+
+
+def test_scenario_26_a_location_that_does_not_count_causes_no_restock(engine: Engine, shop: ShopKeys) -> None:
+    change(engine, shop, locations=["web"])
+    join(engine, shop, "a@x.example")
+
+    assert apply(engine, shop, InventoryLevel("v1", "till", 7, None)).released == []
+    assert len(apply(engine, shop, InventoryLevel("v1", "web", 1, None)).released) == 1
+
+
+def test_moving_stock_between_counted_locations_is_no_restock(engine: Engine, shop: ShopKeys) -> None:
+    apply(engine, shop, InventoryLevel("v1", "a", 4, None), InventoryLevel("v1", "b", 0, None))
+    join(engine, shop, "a@x.example")
+
+    outcome = apply(engine, shop, InventoryLevel("v1", "a", 0, None), InventoryLevel("v1", "b", 4, None))
+
+    assert (outcome.changed, outcome.released) == (0, [])
+
+
+def test_choosing_other_locations_works_out_stock_anew_and_tells_nobody(engine: Engine, shop: ShopKeys) -> None:
+    change(engine, shop, locations=["web"])
+    apply(engine, shop, InventoryLevel("v1", "till", 7, None))
+    join(engine, shop, "a@x.example")
+
+    change(engine, shop, locations=["web", "till"])
+    with engine.begin() as database:
+        stock.counted_locations_changed(database, load(engine, shop))
+
+    assert (available(engine), told(engine, shop)) == (7, [])
+
+
+def test_unlimited_at_one_counted_location_is_unlimited(engine: Engine, shop: ShopKeys) -> None:
+    apply(engine, shop, InventoryLevel("v1", "a", None, None), InventoryLevel("v1", "b", 3, None))
+
+    assert available(engine) is None
+
+
+def test_a_total_replaces_what_was_known_by_location(engine: Engine, shop: ShopKeys) -> None:
+    apply(engine, shop, InventoryLevel("v1", "a", 4, None))
+    apply(engine, shop, InventoryLevel("v1", None, 1, None))
+    apply(engine, shop, InventoryLevel("v1", "b", 2, None))
+
+    assert available(engine) == 2
