@@ -13,6 +13,7 @@ from plugin.web import (
     merchant,
     merchant_api,
     openapi,
+    routing,
     security,
     storefront,
     widget,
@@ -45,10 +46,10 @@ def create_app(settings: Settings | None = None, runtime: Runtime | None = None)
     if runtime.settings.trusted_proxies:
         hops = runtime.settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    for part in (security, errors, health, links, widget, mailbox, merchant):
+    for part in (routing, security, links, widget, mailbox, merchant):
         part.init_app(app)
     api = openapi.make_api(app)
-    for blueprint in (storefront.blueprint, merchant_api.blueprint):
+    for blueprint in (health.blueprint, storefront.blueprint, merchant_api.blueprint):
         api.register_blueprint(blueprint)
     errors.register_handlers(app)  # after the API's own, so that every error has one shape
     return app

@@ -1,6 +1,6 @@
 """`stockbell web`: the application behind gunicorn."""
 
-import signal
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
@@ -14,8 +14,9 @@ THREADS = 4
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, make_app: Callable[[], Flask]) -> None:
         self.settings = settings
+        self.make_app = make_app
         super().__init__()
 
     def load_config(self) -> None:
@@ -34,15 +35,17 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "control_socket_disable": True,
         }
         for name, value in options.items():
-            if name in self.cfg.settings:
-                self.cfg.set(name, value)
+            self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        return create_app(runtime=Runtime(self.settings, pool_size=THREADS + 1))
+        return self.make_app()
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT."""
-    Runtime(settings).close()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    _Server(settings).run()
+    """Serve the application until SIGTERM or SIGINT."""
+    serve_app(settings, lambda: create_app(runtime=Runtime(settings, pool_size=THREADS + 1)))
+
+
+def serve_app(settings: Settings, make_app: Callable[[], Flask]) -> None:
+    """Serve what `make_app` makes in each process of the server, until SIGTERM or SIGINT."""
+    _Server(settings, make_app).run()

@@ -33,12 +33,20 @@ class ChannelConnection(ABC):
     """How long the provider took to answer a greeting."""
 
     @abstractmethod
-    def send(self, envelope: Envelope) -> SendResult:
+    def send(self, envelope: Envelope, following: Envelope | None = None) -> SendResult:
         """Hand one message over.
+
+        Args:
+            envelope: the message.
+            following: the message that the next call will hand over, if that is certain: its way may be
+                prepared meanwhile. `take_back` if it becomes uncertain.
 
         Raises:
             UnreachableError: the connection was lost before the provider could have taken it.
         """
+
+    def take_back(self) -> None:  # noqa: B027 (nothing to do for a channel that prepares nothing)
+        """The message that was announced as following will not come."""
 
     @abstractmethod
     def close(self) -> None:

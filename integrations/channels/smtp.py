@@ -74,9 +74,10 @@ class SMTPConnection(ChannelConnection):
         self._server = server
         self.round_trip_seconds = round_trip_seconds
         self._pipelining = server.has_extn("pipelining")
+        self._offered = False
         self._set_timeout(COMMAND_SECONDS)
 
-    def send(self, envelope: Envelope) -> SendResult:
+    def send(self, envelope: Envelope, following: Envelope | None = None) -> SendResult:
         """Hand one message over; see `ChannelConnection.send`."""
         try:
             refusal = self._offer(envelope)
@@ -86,10 +87,15 @@ class SMTPConnection(ChannelConnection):
         if refusal:
             return refusal
         try:
-            return self._transmit(envelope)
+            return self._transmit(envelope, following if self._pipelining else None)
         except (OSError, smtplib.SMTPException) as error:
             self.close()
             return SendResult("uncertain", f"no answer after the message was handed over: {type(error).__name__}")
+
+    def take_back(self) -> None:
+        """A message that was offered ahead will not come: only a new connection undoes DATA."""
+        if self._offered:
+            self.close()
 
     def close(self) -> None:
         """Say goodbye; never raises."""
@@ -97,20 +103,11 @@ class SMTPConnection(ChannelConnection):
 
     def _offer(self, envelope: Envelope) -> SendResult | None:
         """MAIL, RCPT and DATA, in one packet where the server allows it (RFC 2920); None: it waits for the data."""
-        commands = [f"MAIL FROM:<{envelope.sender}>", f"RCPT TO:<{envelope.recipient}>", "DATA"]
-        if self._pipelining:
-            self._server.send("".join(f"{command}\r\n" for command in commands))
-            replies = [self._server.getreply() for _ in commands]
-        else:
-            replies = []
-            for command in commands:
-                replies.append(self._server.docmd(command))
-                if replies[-1][0] >= 400:
-                    break
+        replies = self._offer_at_once(envelope) if self._pipelining else self._offer_in_steps(envelope)
         refused = next((reply for reply in replies if reply[0] >= 400), None)
         if refused is None:
             return None
-        if len(replies) == len(commands) and replies[-1][0] == 354:
+        if len(replies) == 3 and replies[-1][0] == 354:
             # A server that takes data for nobody: RFC 2920 3.1 has us send none.
             self._server.send(".\r\n")
             self._server.getreply()
@@ -118,12 +115,29 @@ class SMTPConnection(ChannelConnection):
             self._server.docmd("RSET")
         return _refusal(refused, envelope, is_about_sender=refused is replies[0])
 
-    def _transmit(self, envelope: Envelope) -> SendResult:
+    def _offer_at_once(self, envelope: Envelope) -> list[tuple[int, bytes]]:
+        if not self._offered:
+            self._server.send(_offer_of(envelope))
+        self._offered = False
+        return [self._server.getreply() for _ in range(3)]
+
+    def _offer_in_steps(self, envelope: Envelope) -> list[tuple[int, bytes]]:
+        replies: list[tuple[int, bytes]] = []
+        for command in _offer_of(envelope).decode().splitlines():
+            replies.append(self._server.docmd(command))
+            if replies[-1][0] >= 400:
+                break
+        return replies
+
+    def _transmit(self, envelope: Envelope, following: Envelope | None) -> SendResult:
+        """The mail itself, and in the same packet the offer of the next one: one round trip for each mail."""
         content = envelope.content
         if b"\r\n." in content:
             content = content.replace(b"\r\n.", b"\r\n..")
         self._set_timeout(ACCEPT_SECONDS)
-        self._server.send(content + (b".\r\n" if content.endswith(b"\r\n") else b"\r\n.\r\n"))
+        end = b".\r\n" if content.endswith(b"\r\n") else b"\r\n.\r\n"
+        self._server.send(content + end + (_offer_of(following) if following else b""))
+        self._offered = following is not None
         reply = self._server.getreply()
         self._set_timeout(COMMAND_SECONDS)
         return SendResult("accepted") if reply[0] < 400 else _refusal(reply, envelope)
@@ -131,6 +145,10 @@ class SMTPConnection(ChannelConnection):
     def _set_timeout(self, seconds: float) -> None:
         if self._server.sock:
             self._server.sock.settimeout(seconds)
+
+
+def _offer_of(envelope: Envelope) -> bytes:
+    return f"MAIL FROM:<{envelope.sender}>\r\nRCPT TO:<{envelope.recipient}>\r\nDATA\r\n".encode("ascii")
 
 
 def _refusal(reply: tuple[int, bytes], envelope: Envelope, *, is_about_sender: bool = False) -> SendResult:

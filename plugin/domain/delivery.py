@@ -15,7 +15,7 @@ from integrations.channels.base import Channel, ChannelConnection, Envelope, Sen
 from integrations.errors import IntegrationError, UnreachableError
 from plugin.domain import outbox, shops
 from plugin.domain.outbox import ClaimedMessage, Outcome
-from plugin.domain.recorder import Recorder
+from plugin.domain.recorder import Ended, Recorder
 from plugin.domain.shops import Shop
 
 log = structlog.get_logger(__name__)
@@ -99,12 +99,12 @@ class Courier:
         now = datetime.now(UTC)
         known = {message_id for message_id, _ in batch.outcomes} | batch.not_ours
         left = [message.id for message in claimed if message.id not in known]
-        due_at = now + PROVIDER_DOWN_PAUSE if batch.lost_provider or not batch.outcomes else now
+        not_before = now + PROVIDER_DOWN_PAUSE if batch.lost_provider or not batch.outcomes else None
         with self.engine.begin() as database:
             database.execute(text("SET LOCAL synchronous_commit = off"))  # the attempts tell the same
             outbox.finish(database, self.worker, batch.outcomes, now)
             if left:
-                outbox.give_back(database, self.worker, left, due_at)
+                outbox.give_back(database, self.worker, left, not_before)
 
     def _open_lanes(self, lanes: "list[_Lane]", stack: contextlib.ExitStack, messages: int) -> None:
         if lanes:
@@ -172,29 +172,29 @@ class _Lane:
         self.recorder = recorder
 
     def work(self, batch: _Batch) -> None:
-        """Hand over what the batch holds, the record always one message ahead."""
-        upcoming = self._begin_next(batch)
+        """Hand over what the batch holds; record and connection are always one message ahead."""
+        upcoming, ended = batch.next(), None
+        if upcoming:
+            self.recorder.step(begins=_attempt(upcoming[0]))
         while upcoming:
-            (message, envelope), upcoming = upcoming, self._begin_next(batch)
+            (message, envelope), upcoming = upcoming, batch.next()
+            self.recorder.step(ended=ended, begins=_attempt(upcoming[0]) if upcoming else None)
+            ended = None
             if not self.recorder.wait_begun(message.id):
+                self.connection.take_back()
                 batch.not_ours.add(message.id)
                 continue
-            result = self._send(envelope, batch)
-            self.recorder.end(message.id, message.attempt, result.outcome, result.detail)
+            result = self._send(envelope, upcoming[1] if upcoming else None, batch)
+            ended = Ended(message.id, message.attempt, result.outcome, result.detail)
             batch.outcomes.append((message.id, Outcome(result.outcome, result.detail)))
+        self.recorder.step(ended=ended)
         self.recorder.drain()
 
-    def _begin_next(self, batch: _Batch) -> tuple[ClaimedMessage, Envelope] | None:
-        upcoming = batch.next()
-        if upcoming:
-            self.recorder.begin(upcoming[0].id, upcoming[0].attempt)
-        return upcoming
-
-    def _send(self, envelope: Envelope, batch: _Batch) -> SendResult:
+    def _send(self, envelope: Envelope, following: Envelope | None, batch: _Batch) -> SendResult:
         if batch.lost_provider:  # begun ahead, and now nobody is there to take it
             return SendResult("temporary", "the connection was lost before the message was handed over")
         try:
-            result = self.connection.send(envelope)
+            result = self.connection.send(envelope, following)
         except UnreachableError as error:
             batch.lost_provider = True
             return SendResult("temporary", str(error))
@@ -210,6 +210,10 @@ class _Lane:
 
     def __exit__(self, *details: object) -> None:
         self.close()
+
+
+def _attempt(message: ClaimedMessage) -> tuple[int, int]:
+    return message.id, message.attempt
 
 
 def _run(lanes: Sequence[_Lane], batch: _Batch) -> None:

@@ -1,5 +1,7 @@
 """The people who run shops: accounts and sign-in."""
 
+from functools import cache
+
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection, text
@@ -8,8 +10,6 @@ from plugin.domain.shops import ShopError
 
 LEAST_PASSWORD_CHARS = 10
 _hasher = PasswordHasher()
-# What an unknown account is checked against, so that it takes as long as a known one.
-_NOBODY = _hasher.hash("nobody has this password")
 
 
 def add_merchant(database: Connection, *, email: str, password: str, shop_id: int) -> int:
@@ -45,10 +45,16 @@ def sign_in(database: Connection, email: str, password: str) -> int | None:
         text("SELECT id, password_hash FROM merchant WHERE email = :email"), {"email": email.strip().lower()}
     ).first()
     try:
-        _hasher.verify(row.password_hash if row else _NOBODY, password)
+        _hasher.verify(row.password_hash if row else _nobody(), password)
     except (VerificationError, InvalidHashError):
         return None
     return int(row.id) if row else None
+
+
+@cache
+def _nobody() -> str:
+    """What an unknown account is checked against, so that it takes as long as a known one."""
+    return _hasher.hash("nobody has this password")
 
 
 def is_member(database: Connection, merchant_id: int, shop_id: int) -> bool:

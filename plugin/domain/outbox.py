@@ -162,15 +162,15 @@ def extend_lease(database: Connection, worker: str) -> None:
     )
 
 
-def give_back(database: Connection, worker: str, message_ids: Sequence[int], due_at: datetime) -> None:
-    """Put claimed messages back that were never begun; they count no attempt."""
+def give_back(database: Connection, worker: str, message_ids: Sequence[int], not_before: datetime | None) -> None:
+    """Put claimed messages back that were never begun; they count no attempt and keep their order."""
     database.execute(
         text(
-            "UPDATE message SET state = 'pending', due_at = greatest(due_at, :due), claimed_by = NULL,"
+            "UPDATE message SET state = 'pending', due_at = greatest(due_at, CAST(:due AS timestamptz)), claimed_by = NULL,"
             " lease_until = NULL, attempts = attempts - 1"
             " WHERE id = ANY (:ids) AND state = 'claimed' AND claimed_by = :worker"
         ),
-        {"ids": list(message_ids), "worker": worker, "due": due_at},
+        {"ids": list(message_ids), "worker": worker, "due": not_before},
     )
 
 

@@ -1,27 +1,37 @@
 """Records hand-overs one by one without waiting for each answer of the database, nor for its disk.
 
-Two statements go through libpq's pipeline, each its own transaction with synchronous_commit off: one before the
-provider is spoken to, one after. The first is acknowledged before the provider gets the message, but it is asked
-for one message ahead, so that the wait is over when it matters.
+The statements go through libpq's pipeline, each its own transaction with synchronous_commit off. The beginning of a
+hand-over is acknowledged before the provider gets the message, but it is asked for one message ahead, so that the
+wait is over when it matters.
 """
 
 from collections import deque
-from typing import Self
+from typing import NamedTuple, Self
 
 import psycopg
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
-BEGIN = b"""
+# One statement for the end of one hand-over and the beginning of another: half the work for the database.
+STEP = b"""
+    WITH ended AS (
+        UPDATE delivery_attempt SET ended_at = clock_timestamp(), outcome = $3, detail = $4
+         WHERE message_id = $1 AND number = $2 AND outcome IS NULL
+    )
     INSERT INTO delivery_attempt (message_id, number, begun_at)
     SELECT id, attempts, clock_timestamp() FROM message
-     WHERE id = $1 AND attempts = $2 AND state = 'claimed' AND claimed_by = $3 AND lease_until > clock_timestamp()
+     WHERE id = $5 AND attempts = $6 AND state = 'claimed' AND claimed_by = $7 AND lease_until > clock_timestamp()
     ON CONFLICT DO NOTHING
 """
-END = b"""
-    UPDATE delivery_attempt SET ended_at = clock_timestamp(), outcome = $3, detail = $4
-     WHERE message_id = $1 AND number = $2 AND outcome IS NULL
-"""
+
+
+class Ended(NamedTuple):
+    """How a hand-over ended."""
+
+    message_id: int
+    attempt: int
+    outcome: str
+    detail: str
 
 
 class RecorderError(Exception):
@@ -45,15 +55,30 @@ class Recorder:
         self._connection.execute("SET synchronous_commit = off")
         self._worker = worker.encode()
         self._libpq: PGconn = self._connection.pgconn
-        for name, statement in ((b"begin_attempt", BEGIN), (b"end_attempt", END)):
-            self._libpq.prepare(name, statement)
+        self._libpq.prepare(b"step", STEP)
         self._libpq.enter_pipeline_mode()
-        self._asked: deque[int | None] = deque()  # message ids of begins, None for ends, in the order sent
+        self._asked: deque[int | None] = deque()  # the begins that were sent, in order; None for none
         self._begun: dict[int, bool] = {}
 
-    def begin(self, message_id: int, attempt: int) -> None:
-        """Ask to record that a hand-over begins; `wait_begun` tells whether it may."""
-        self._send(b"begin_attempt", [str(message_id), str(attempt), self._worker], message_id)
+    def step(self, *, ended: Ended | None = None, begins: tuple[int, int] | None = None) -> None:
+        """Record how one hand-over ended, and ask to record that another begins; `wait_begun` tells whether it may.
+
+        Args:
+            ended: the hand-over that is over.
+            begins: message id and attempt of the hand-over that comes next but one.
+
+        Raises:
+            RecorderError: the database is gone.
+        """
+        end = [_text(value) for value in ended] if ended else [None] * 4
+        begin = [_text(value) for value in begins] if begins else [None] * 2
+        try:
+            self._libpq.send_query_prepared(b"step", [*end, *begin, self._worker])
+            self._libpq.pipeline_sync()
+            self._libpq.flush()
+        except psycopg.OperationalError as error:
+            raise RecorderError("The database does not take the record of a delivery attempt.") from error
+        self._asked.append(begins[0] if begins else None)
 
     def wait_begun(self, message_id: int) -> bool:
         """Whether the beginning of this hand-over is recorded; False: the lease is gone, do not send.
@@ -64,10 +89,6 @@ class Recorder:
         while message_id not in self._begun:
             self._read_one()
         return self._begun.pop(message_id)
-
-    def end(self, message_id: int, attempt: int, outcome: str, detail: str = "") -> None:
-        """Record the outcome; the answer is read later."""
-        self._send(b"end_attempt", [str(message_id), str(attempt), outcome, detail], None)
 
     def drain(self) -> None:
         """Wait until everything is recorded.
@@ -90,16 +111,6 @@ class Recorder:
         """Close."""
         self.close()
 
-    def _send(self, statement: bytes, values: list[str | bytes], message_id: int | None) -> None:
-        try:
-            parameters = [value if isinstance(value, bytes) else value.encode() for value in values]
-            self._libpq.send_query_prepared(statement, parameters)
-            self._libpq.pipeline_sync()
-            self._libpq.flush()
-        except psycopg.OperationalError as error:
-            raise RecorderError("The database does not take the record of a delivery attempt.") from error
-        self._asked.append(message_id)
-
     def _read_one(self) -> None:
         try:
             result = self._next_result()
@@ -120,3 +131,7 @@ class Recorder:
             if result is not None:
                 return result
         raise RecorderError("The database is gone.")
+
+
+def _text(value: object) -> bytes:
+    return str(value).replace("\0", "").encode()

@@ -120,7 +120,8 @@ def normalized_origin(domain: str, *, allow_loopback: bool) -> str:
     if parts.scheme == "http" and not (allow_loopback and host in LOOPBACK_HOSTS):
         raise ShopError("domain", "must begin with https:// (http is only for loopback in development)")
     shown = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{shown}" + (f":{port}" if port else "")
+    usual = port in {None, {"https": 443, "http": 80}[parts.scheme]}  # browsers leave the usual port out
+    return f"{parts.scheme}://{shown}" + ("" if usual else f":{port}")
 
 
 def by_id(database: Connection, shop_id: int) -> Shop | None:

@@ -47,7 +47,7 @@ class Confirmation(Enum):
     IN_STOCK = "in_stock"
     """The variant is back already: the page says so, no later mail."""
     ENDED = "ended"
-    """The request was withdrawn before."""
+    """The request was withdrawn or answered before."""
 
 
 def join(
@@ -170,9 +170,11 @@ def confirm(database: Connection, shop: Shop, subscription_id: int, now: datetim
         ),
         {"id": subscription_id, "shop": shop.id},
     ).first()
-    if row is None or row.state == "unsubscribed":
+    if row is not None and row.state in {"waiting", "released"}:
+        return Confirmation.WAITING
+    sellable = row is not None and row.removed_at is None and is_sellable(row.available, shop.rules)
+    if row is None or row.state == "unsubscribed" or (row.state != "unconfirmed" and not sellable):
         return Confirmation.ENDED
-    sellable = row.removed_at is None and is_sellable(row.available, shop.rules)
     if row.state == "unconfirmed":
         database.execute(
             text(

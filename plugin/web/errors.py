@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from redis import RedisError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +27,14 @@ CODES = {
     500: ("internal_error", "Something went wrong here. It has been recorded."),
     503: ("unavailable", "A part of the service is not available; try again in a moment."),
 }
+TITLES = {
+    404: "This page is not here",
+    429: "One moment, please",
+    500: "Something went wrong",
+    503: "We will be back in a moment",
+}
+AWAY_SECONDS = 5
+JSON_PATHS = ("/api/", "/healthz", "/readyz")
 
 
 class APIError(Exception):
@@ -42,7 +50,7 @@ class APIError(Exception):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         """Take what is not given from the status."""
-        usual_code, usual_message = CODES[status]
+        usual_code, usual_message = CODES.get(status) or _usual(status)
         super().__init__(message or usual_message)
         self.status = status
         self.code = code or usual_code
@@ -51,57 +59,50 @@ class APIError(Exception):
         self.headers = dict(headers or {})
 
 
-def init_app(app: Flask) -> None:
-    """Handlers are registered last, by `register_handlers`."""
+def _usual(status: int) -> tuple[str, str]:
+    """Code and sentence of a status that is not among `CODES`."""
+    known = HTTPStatus(status)
+    return known.phrase.lower().replace(" ", "_").replace("-", "_"), f"{known.phrase}."
 
 
 def register_handlers(app: Flask) -> None:
     """Answer every error in the one shape."""
-    app.register_error_handler(APIError, _api_error)
+    app.register_error_handler(APIError, answer)
     app.register_error_handler(HTTPException, _http_error)
     for away in (OperationalError, PoolTimeoutError, RedisError):
         app.register_error_handler(away, _part_is_away)
     app.register_error_handler(Exception, _unexpected)
 
 
-def _answer(error: APIError) -> ResponseReturnValue:
-    if _wants_json():
+def answer(error: APIError) -> ResponseReturnValue:
+    """The error as JSON for programs, as a page for people."""
+    if request.path.startswith(JSON_PATHS):
         body: dict[str, Any] = {"code": error.code, "message": error.message}
         if error.fields:
             body["fields"] = error.fields
         return jsonify({"error": body}), error.status, error.headers
-    title = HTTPStatus(error.status).phrase
+    title = TITLES.get(error.status) or HTTPStatus(error.status).phrase
     return render_template("error.html", title=title, message=error.message), error.status, error.headers
-
-
-def _wants_json() -> bool:
-    return request.path.startswith("/api/") or request.path in {"/healthz", "/readyz"}
-
-
-def _api_error(error: APIError) -> ResponseReturnValue:
-    return _answer(error)
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
     status = error.code or 500
-    if status < 400 and error.response:
-        return error.response
+    if status < 400:
+        return error.get_response()  # a redirect
+    headers = {"Allow": ", ".join(error.valid_methods or ())} if isinstance(error, MethodNotAllowed) else {}
     data: Mapping[str, Any] = getattr(error, "data", None) or {}
-    messages = data.get("messages", {})
-    fields = dict(_flat(messages.get("json", messages)) if isinstance(messages, Mapping) else [])
-    headers = {"Allow": ", ".join(error.valid_methods)} if getattr(error, "valid_methods", None) else {}
-    if status not in CODES:
-        return _answer(_Other(status, error.description or ""))
-    return _answer(APIError(status, fields=fields or None, headers=headers))
+    return answer(APIError(status, fields=_fields(data.get("messages")), headers=headers))
 
 
-class _Other(APIError):
-    """A status without an entry of its own."""
+def _fields(messages: Any) -> dict[str, list[str]] | None:
+    """What webargs found wrong, by field; None when it could not even read the body.
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(400, message)
-        self.status = status
-        self.code = HTTPStatus(status).phrase.lower().replace(" ", "_")
+    Args:
+        messages: by where it was looked for ("json", "query"), then by field.
+    """
+    places = messages.values() if isinstance(messages, Mapping) else []
+    found = {name: value for place in places if isinstance(place, Mapping) for name, value in _flat(place)}
+    return found or None
 
 
 def _flat(messages: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, list[str]]]:
@@ -116,9 +117,9 @@ def _flat(messages: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 def _part_is_away(error: Exception) -> ResponseReturnValue:
     log.error("part_is_away", error=type(error).__name__, path=request.url_rule and request.url_rule.rule)
-    return _answer(APIError(503, headers={"Retry-After": "5"}))
+    return answer(APIError(503, headers={"Retry-After": str(AWAY_SECONDS)}))
 
 
 def _unexpected(error: Exception) -> ResponseReturnValue:
     log.error("unexpected_error", path=request.url_rule and request.url_rule.rule, exc_info=error)
-    return _answer(APIError(500))
+    return answer(APIError(500))

@@ -8,6 +8,7 @@ import structlog
 from flask import request
 from redis import RedisError
 
+from plugin.domain.shops import Shop
 from plugin.web.errors import APIError
 from plugin.web.parts import runtime
 
@@ -23,24 +24,32 @@ SIGN_IN_LIMIT = 10
 """Tries a minute to sign in, by network address and by account."""
 
 
-def check_sign_up(shop_id: int, email: str) -> bool:
+def check_sign_up(shop: Shop, email: str) -> bool:
     """Count a sign-up; returns whether the address may get another confirmation mail today.
 
     Raises:
         APIError: 429, too many from this network address or for this e-mail address.
     """
     limit = runtime().settings.subscribe_limit
+    if not limit:
+        return True
     address = _hashed(email.lower())
-    counts = _count(
-        {
-            f"sign-up:{shop_id}:{_hashed(request.remote_addr or '')}": WINDOW_SECONDS,
-            f"sign-up:{address}": WINDOW_SECONDS,
-            f"confirmation:{address}": DAY_SECONDS,
-        }
-    )
-    if limit and (counts[0] > limit or counts[1] > ADDRESS_LIMIT):
+    by_network, by_address = _count(f"sign-up:{shop.id}:{_hashed(request.remote_addr or '')}", f"sign-up:{address}")
+    if by_network > limit or by_address > ADDRESS_LIMIT:
         _refuse()
-    return counts[2] <= CONFIRMATIONS_A_DAY or not limit
+    return not shop.double_opt_in or _confirmations(address) < CONFIRMATIONS_A_DAY
+
+
+def count_confirmation(email: str) -> None:
+    """Remember that a confirmation mail goes to this address."""
+    name = _confirmation_key(_hashed(email.lower()))
+    try:
+        with runtime().redis.pipeline(transaction=False) as pipeline:
+            pipeline.incr(name)
+            pipeline.expire(name, DAY_SECONDS, nx=True)
+            pipeline.execute()
+    except RedisError:
+        log.warning("limits_are_off")
 
 
 def check_sign_in(account: str) -> None:
@@ -49,29 +58,36 @@ def check_sign_in(account: str) -> None:
     Raises:
         APIError: 429.
     """
-    counts = _count(
-        {
-            f"sign-in:{_hashed(request.remote_addr or '')}": WINDOW_SECONDS,
-            f"sign-in:{_hashed(account.lower())}": WINDOW_SECONDS,
-        }
-    )
+    counts = _count(f"sign-in:{_hashed(request.remote_addr or '')}", f"sign-in:{_hashed(account.lower())}")
     if max(counts) > SIGN_IN_LIMIT:
         _refuse()
 
 
-def _count(keys: dict[str, int]) -> list[int]:
-    """Add one to each counter (key -> seconds that it lives); the new values, or zeros without Redis."""
-    moment = int(time.time())
+def _count(*keys: str) -> list[int]:
+    """Add one to each of this minute's counters; the new values, or zeros without Redis."""
+    minute = int(time.time()) // WINDOW_SECONDS
     try:
         with runtime().redis.pipeline(transaction=False) as pipeline:
-            for key, seconds in keys.items():
-                name = f"stockbell:limit:{key}:{moment // seconds}"
+            for key in keys:
+                name = f"stockbell:limit:{key}:{minute}"
                 pipeline.incr(name)
-                pipeline.expire(name, seconds)
+                pipeline.expire(name, WINDOW_SECONDS)
             return [int(value) for value in pipeline.execute()[::2]]
     except RedisError:
         log.warning("limits_are_off")
         return [0] * len(keys)
+
+
+def _confirmations(address: str) -> int:
+    """Confirmation mails to this address in the day that began with the first of them."""
+    try:
+        return int(runtime().redis.get(_confirmation_key(address)) or 0)
+    except RedisError:
+        return 0
+
+
+def _confirmation_key(address: str) -> str:
+    return f"stockbell:limit:confirmation:{address}"
 
 
 def _hashed(value: str) -> str:

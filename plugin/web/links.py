@@ -1,4 +1,4 @@
-"""Links in messages. GET shows a page and changes nothing; POST acts, without cookie or redirect (RFC 8058)."""
+"""Links in messages. GET shows a page and changes nothing; POST acts without cookie or redirect (RFC 8058)."""
 
 from flask import Blueprint, Flask, abort, render_template, request
 from flask.typing import ResponseReturnValue
@@ -10,6 +10,7 @@ from plugin.mail import links
 from plugin.mail.links import Purpose
 from plugin.runtime import now
 from plugin.web.parts import runtime
+from plugin.web.words import Words
 
 blueprint = Blueprint("links", __name__)
 
@@ -32,45 +33,51 @@ def _find(database: Connection, token: str, purpose: Purpose) -> tuple[Shop, Row
     return shop, row
 
 
-@blueprint.get("/u/<token>")
+@blueprint.get("/u/<key:token>")
 def unsubscribe_page(token: str) -> ResponseReturnValue:
     """Ask what is to end."""
     with runtime().engine.connect() as database:
         shop, row = _find(database, token, "unsubscribe")
         suppressed = subscriptions.is_suppressed(database, shop.id, row["email"])
-    return render_template("links/unsubscribe.html", shop=shop, item=row, suppressed=suppressed, done="")
+    return _page("links/unsubscribe.html", shop, row, "all" if suppressed else "ask")
 
 
-@blueprint.post("/u/<token>")
+@blueprint.post("/u/<key:token>")
 def unsubscribe(token: str) -> ResponseReturnValue:
     """End alerts: all of this shop (one click, and without a word of what), or only this one."""
-    action = request.form.get("action", "all")
+    outcome = request.form.get("action", "all")
     with runtime().engine.begin() as database:
         shop, row = _find(database, token, "unsubscribe")
-        if action == "this":
+        if outcome == "this":
             subscriptions.leave(database, shop.id, row["id"], now())
-        elif action == "allow":
+        elif outcome == "allow":
             subscriptions.allow_again(database, shop.id, row["email"])
+            if subscriptions.is_suppressed(database, shop.id, row["email"]):
+                outcome = "all"  # the address has bounced: that is not for the link to take back
         else:
-            action = "all"
+            outcome = "all"
             subscriptions.suppress(database, shop.id, row["email"], now())
-    return render_template(
-        "links/unsubscribe.html", shop=shop, item=row, suppressed=action == "all", done=action
-    )
+    return _page("links/unsubscribe.html", shop, row, outcome)
 
 
-@blueprint.get("/c/<token>")
+@blueprint.get("/c/<key:token>")
 def confirm_page(token: str) -> ResponseReturnValue:
     """Ask for the click: a mail scanner that opens links must not confirm."""
     with runtime().engine.connect() as database:
         shop, row = _find(database, token, "confirm")
-    return render_template("links/confirm.html", shop=shop, item=row, outcome="")
+    known = {"unconfirmed": "ask", "waiting": "waiting", "released": "waiting"}
+    return _page("links/confirm.html", shop, row, known.get(row["state"], "ended"))
 
 
-@blueprint.post("/c/<token>")
+@blueprint.post("/c/<key:token>")
 def confirm(token: str) -> ResponseReturnValue:
     """Confirm the address."""
     with runtime().engine.begin() as database:
         shop, row = _find(database, token, "confirm")
         outcome = subscriptions.confirm(database, shop, row["id"], now())
-    return render_template("links/confirm.html", shop=shop, item=row, outcome=outcome.value)
+    return _page("links/confirm.html", shop, row, outcome.value)
+
+
+def _page(template: str, shop: Shop, row: RowMapping, outcome: str) -> str:
+    say = Words.of(row["locale"], shop.locale)
+    return render_template(template, shop=shop, item=row, outcome=outcome, say=say)

@@ -31,9 +31,7 @@ def store() -> MailStore:
 def index() -> ResponseReturnValue:
     """The newest mails."""
     mails = store().newest()
-    return render_template(
-        "mailbox/index.html", mails=mails, total=store().count(), reload=request.args.get("reload")
-    )
+    return render_template("mailbox/index.html", mails=mails, total=store().count(), reload=request.args.get("reload"))
 
 
 @blueprint.get("/<key>")

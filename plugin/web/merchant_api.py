@@ -5,7 +5,6 @@ from typing import Any
 
 from flask import g, request
 from flask.views import MethodView
-from flask_smorest import Blueprint
 from sqlalchemy import text
 
 from integrations.types import CatalogVariant, InventoryLevel
@@ -14,7 +13,7 @@ from plugin.domain.restocks import Released
 from plugin.domain.shops import Shop, ShopError
 from plugin.runtime import now
 from plugin.web.errors import APIError
-from plugin.web.parts import runtime
+from plugin.web.parts import SECURED, Blueprint, runtime
 from plugin.web.schemas import (
     CatalogResultSchema,
     CatalogSchema,
@@ -25,12 +24,10 @@ from plugin.web.schemas import (
     SettingsSchema,
     SubscriptionListSchema,
     SubscriptionQuerySchema,
+    is_web_address,
 )
 
-blueprint = Blueprint(
-    "merchant_api", __name__, url_prefix="/api/v1", description="Called by merchants' programs"
-)
-SECURED = {"security": [{"api_key": []}]}
+blueprint = Blueprint("merchant_api", __name__, url_prefix="/api/v1", description="Called by merchants' programs")
 
 
 @blueprint.before_request
@@ -70,7 +67,7 @@ class Inventory(MethodView):
         return {
             "changed": outcome.changed,
             "ignored": outcome.ignored,
-            "unknown": outcome.unknown,
+            "unknown_ids": outcome.unknown,
             "notified": ring(g.shop, outcome.released),
         }
 
@@ -147,6 +144,10 @@ class Settings(MethodView):
     @blueprint.doc(**SECURED)
     def patch(self, changes: dict[str, Any]) -> dict[str, Any]:
         """Change some settings; nothing is sent because of it."""
+        feed = changes.get("feed", "")
+        if feed and feed != g.shop.feed and not is_web_address(feed):
+            # Which files of the machine are read is for who runs it to say, by the command.
+            raise APIError(422, fields={"feed": ["Must be an address that begins with https://."]})
         return settings_of(change_settings(g.shop, changes))
 
 
@@ -174,7 +175,7 @@ def settings_of(shop: Shop) -> dict[str, Any]:
     return {**{name: getattr(shop, name) for name in shops.SETTINGS - shops.RULE_SETTINGS}, **rules}
 
 
-@blueprint.route("/variants/<path:variant_id>/notify-now")
+@blueprint.route("/variants/<id:variant_id>/notify-now")
 class NotifyNow(MethodView):
     """The merchant's own decision."""
 

@@ -17,9 +17,7 @@ def make_api(app: Flask) -> Api:
         OPENAPI_URL_PREFIX="/api/v1",
         OPENAPI_JSON_PATH="openapi.json",
         API_SPEC_OPTIONS={
-            "info": {
-                "description": f"Back-in-stock alerts that shops host themselves. Version {_version()}."
-            },
+            "info": {"description": f"Back-in-stock alerts that shops host themselves. Version {_version()}."},
             "components": {
                 "securitySchemes": {
                     "api_key": {"type": "http", "scheme": "bearer", "description": "The shop's API key"}
@@ -27,8 +25,7 @@ def make_api(app: Flask) -> Api:
             },
         },
     )
-    api = _Api(app)
-    return api
+    return _Api(app)
 
 
 class _Api(Api):  # type: ignore[misc]

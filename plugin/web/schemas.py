@@ -1,7 +1,6 @@
 """Every JSON payload that comes in or goes out."""
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,11 +13,15 @@ from plugin.mail.compose import available_locales
 
 MOST_ID_CHARS = 255
 MOST_UNITS = 2**31 - 1
+MOST_NUMBER = 2**63 - 1
 MOST_LEVELS = 1000
 MOST_VARIANTS = 1000
 MOST_FUTURE = timedelta(hours=24)
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-LOCALE = re.compile(r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")
+CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+"""Control characters, and halves of characters, which no database or header can hold."""
+LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
+CURRENCY = re.compile(r"([A-Z]{3})?\Z")
+NO_ADDRESS = "Please enter a complete e-mail address, like name@example.com."
 
 
 def checked_email(value: str) -> str:
@@ -28,14 +31,14 @@ def checked_email(value: str) -> str:
         ValidationError: it is none.
     """
     try:
-        # Whether mail arrives is found out by sending; a shop's test addresses may be at .test or .local.
+        # Whether mail arrives is found out by sending; a shop tries things out with addresses at .test.
         found = validate_email(
-            value.strip(), check_deliverability=False, allow_smtputf8=False, globally_deliverable=False
+            value.strip(), check_deliverability=False, allow_smtputf8=False, strict=True, test_environment=True
         )
     except EmailNotValidError:
-        raise ValidationError("Please enter a complete e-mail address, like name@example.com.") from None
+        raise ValidationError(NO_ADDRESS) from None
     if "." not in found.ascii_domain:
-        raise ValidationError("Please enter a complete e-mail address, like name@example.com.")
+        raise ValidationError(NO_ADDRESS)
     return found.ascii_email or found.normalized
 
 
@@ -44,19 +47,36 @@ def _printable(value: str) -> None:
         raise ValidationError("Must not hold control characters.")
 
 
+def _lines(value: str) -> None:
+    _printable(value.replace("\r", "").replace("\n", ""))
+
+
 def identifier(**options: Any) -> fields.String:
     """A platform's id: text, as it is."""
     return fields.String(validate=[validate.Length(1, MOST_ID_CHARS), _printable], **options)
 
 
-def _web_address(value: str) -> None:
+def is_web_address(value: str) -> bool:
+    """Whether it is an absolute address of the web that can be linked to."""
     try:
         parts = urlsplit(value)
-        good = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and not CONTROL.search(value)
     except ValueError:
-        good = False
-    if value and not good:
+        return False
+
+
+def _web_address(value: str) -> None:
+    if value and not is_web_address(value):
         raise ValidationError("Must be an address that begins with https://.")
+
+
+class YesOrNo(fields.Boolean):
+    """true or false, and nothing that only looks like it."""
+
+    def _deserialize(self, value: Any, *_details: Any, **_options: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
 
 
 class Payload(Schema):
@@ -66,7 +86,6 @@ class Payload(Schema):
         """Later versions add fields; older programs are not refused."""
 
         unknown = EXCLUDE
-        ordered = True
 
 
 class ErrorDetailSchema(Schema):
@@ -96,7 +115,7 @@ class SubscriptionRequestSchema(Payload):
     email = fields.String(allow_none=True, validate=validate.Length(max=254))
     phone = fields.String(allow_none=True, validate=validate.Length(max=40))
     locale = fields.String(allow_none=True, load_default="", validate=validate.Length(max=35))
-    marketing_consent = fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    marketing_consent = YesOrNo(load_default=False)
     page_url = fields.String(allow_none=True, load_default="", validate=validate.Length(max=2048))
     website = fields.String(
         allow_none=True, load_default="", metadata={"description": "A trap for robots: people leave it empty"}
@@ -112,9 +131,11 @@ class SubscriptionRequestSchema(Payload):
             data["email"] = checked_email(data["email"])
         except ValidationError as error:
             raise ValidationError(error.messages, "email") from error
-        if not LOCALE.match(data["locale"] or ""):
-            data["locale"] = ""  # a strange language is no reason to lose a subscriber
-        data["page_url"] = (data["page_url"] or "").partition("#")[0]
+        # A strange language or page is no reason to lose a subscriber.
+        if not LOCALE.fullmatch(data["locale"] or ""):
+            data["locale"] = ""
+        page_url = data["page_url"] or ""
+        data["page_url"] = page_url.partition("#")[0] if is_web_address(page_url) else ""
         return data
 
 
@@ -165,9 +186,7 @@ class InventoryLevelSchema(Payload):
 class InventorySchema(Payload):
     """New stock, up to 1,000 levels."""
 
-    levels = fields.List(
-        fields.Nested(InventoryLevelSchema), required=True, validate=validate.Length(1, MOST_LEVELS)
-    )
+    levels = fields.List(fields.Nested(InventoryLevelSchema), required=True, validate=validate.Length(1, MOST_LEVELS))
 
 
 class InventoryResultSchema(Schema):
@@ -175,8 +194,11 @@ class InventoryResultSchema(Schema):
 
     changed = fields.Integer(required=True, metadata={"description": "Variants whose stock is another now"})
     ignored = fields.Integer(required=True, metadata={"description": "Levels older than what was known"})
-    unknown = fields.List(
-        fields.String(), required=True, metadata={"description": "Ids that the catalog does not hold"}
+    unknown_ids = fields.List(
+        fields.String(),
+        required=True,
+        data_key="unknown",
+        metadata={"description": "Ids that the catalog does not hold"},
     )
     notified = fields.Integer(required=True, metadata={"description": "People who are told because of this"})
 
@@ -197,7 +219,7 @@ class CatalogVariantSchema(Payload):
         allow_nan=False,
         validate=validate.Range(0, 10**12),
     )
-    currency = fields.String(load_default="", validate=validate.Regexp(r"^([A-Z]{3})?$"))
+    currency = fields.String(load_default="", validate=validate.Regexp(CURRENCY))
     collections = fields.List(
         fields.String(validate=[validate.Length(1, 255), _printable]),
         load_default=list,
@@ -248,12 +270,8 @@ class CatalogResultSchema(Schema):
 class PositiveOrAll(fields.Field[Any]):
     """A whole number of at least 1, or "all"."""
 
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_options: Any
-    ) -> Any:
-        if value == "all" or (
-            isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_UNITS
-        ):
+    def _deserialize(self, value: Any, *_details: Any, **_options: Any) -> Any:
+        if value == "all" or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_UNITS):
             return value
         raise ValidationError('Must be "all" or a whole number of at least 1.')
 
@@ -267,7 +285,10 @@ class SettingsSchema(Schema):
 
     minimum_inventory = _positive()
     customers_per_unit = PositiveOrAll(
-        metadata={"description": '"all", or how many people are told per unit'}
+        metadata={
+            "description": '"all", or how many people are told per unit',
+            "oneOf": [{"type": "integer", "minimum": 1}, {"type": "string", "enum": ["all"]}],
+        }
     )
     wait_minutes = _positive()
     locations = fields.List(
@@ -275,12 +296,12 @@ class SettingsSchema(Schema):
         allow_none=True,
         metadata={"description": "Ids of the locations that count; null: every one"},
     )
-    double_opt_in = fields.Boolean(truthy={True}, falsy={False})
+    double_opt_in = YesOrNo()
     sender_name = fields.String(validate=[validate.Length(max=120), _printable])
     sender_email = fields.String(validate=validate.Length(max=254))
-    postal_address = fields.String(validate=validate.Length(max=500))
+    postal_address = fields.String(validate=[validate.Length(max=500), _lines])
     locale = fields.String(validate=validate.OneOf(sorted(available_locales())))
-    currency = fields.String(validate=validate.Regexp(r"^([A-Z]{3})?$"))
+    currency = fields.String(validate=validate.Regexp(CURRENCY))
     feed = fields.String(validate=[validate.Length(max=2048), _printable])
     feed_interval_seconds = fields.Integer(strict=True, validate=validate.Range(5, 7 * 24 * 3600))
     feed_max_loss_percent = fields.Integer(strict=True, validate=validate.Range(0, 100))
@@ -290,6 +311,13 @@ class SettingsSchema(Schema):
         """An address, or nothing."""
         if value:
             checked_email(value)
+
+    @post_load
+    def normal_sender(self, data: dict[str, Any], **_options: Any) -> dict[str, Any]:
+        """The address as headers can hold it."""
+        if data.get("sender_email"):
+            data["sender_email"] = checked_email(data["sender_email"])
+        return data
 
 
 class SubscriptionSchema(Schema):
@@ -321,8 +349,26 @@ class SubscriptionQuerySchema(Payload):
 
     variant_id = identifier()
     state = fields.String(validate=validate.OneOf(STATES))
-    after = fields.Integer(validate=validate.Range(min=0), load_default=0)
+    after = fields.Integer(validate=validate.Range(0, MOST_NUMBER), load_default=0)
     limit = fields.Integer(validate=validate.Range(1, 500), load_default=100)
+
+
+class HealthSchema(Schema):
+    """The process answers."""
+
+    status = fields.String(required=True, validate=validate.OneOf(["ok"]))
+
+
+class ReadinessSchema(Schema):
+    """Whether each part is there."""
+
+    status = fields.String(required=True, validate=validate.OneOf(["ok", "unavailable"]))
+    checks = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        required=True,
+        metadata={"description": 'By part: "ok", or what is wrong'},
+    )
 
 
 class NotifiedSchema(Schema):

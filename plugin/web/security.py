@@ -31,11 +31,9 @@ def _is_https(app: Flask) -> bool:
 def _add_headers(response: Response) -> Response:
     headers = response.headers
     headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault(
-        "Referrer-Policy", "no-referrer" if request.path[:3] in {"/u/", "/c/"} else "same-origin"
-    )
+    headers.setdefault("Referrer-Policy", "no-referrer" if request.path[:3] in {"/u/", "/c/"} else "same-origin")
     headers.setdefault("Content-Security-Policy", PAGE_POLICY)
-    if response.mimetype == "text/html":
+    if response.mimetype in {"text/html", "application/json"}:
         headers.setdefault("Cache-Control", "no-store")
     if runtime().settings.public_url.startswith("https://"):
         headers.setdefault("Strict-Transport-Security", f"max-age={HSTS_SECONDS}; includeSubDomains")

@@ -5,7 +5,6 @@ from typing import Any
 from flask import Response, g, request
 from flask.typing import ResponseReturnValue
 from flask.views import MethodView
-from flask_smorest import Blueprint
 from sqlalchemy import Connection, text
 
 from plugin.domain import shops, subscriptions
@@ -15,7 +14,7 @@ from plugin.domain.subscriptions import Joined, Request, UnknownVariantError
 from plugin.runtime import now
 from plugin.web import limits
 from plugin.web.errors import APIError
-from plugin.web.parts import runtime
+from plugin.web.parts import Blueprint, runtime
 from plugin.web.schemas import (
     ErrorSchema,
     SubscriptionAcceptedSchema,
@@ -24,12 +23,13 @@ from plugin.web.schemas import (
 )
 
 STATE_SECONDS = 10
+MOST_BODY_BYTES = 16 * 1024
 PREFLIGHT_SECONDS = 24 * 3600
 
 blueprint = Blueprint(
     "storefront",
     __name__,
-    url_prefix="/api/v1/storefront/<public_key>",
+    url_prefix="/api/v1/storefront/<key:public_key>",
     description="Called by the widget from the shop's own pages",
 )
 
@@ -40,7 +40,7 @@ def sign_up(database: Connection, shop: Shop, data: dict[str, Any]) -> Joined:
     Raises:
         APIError: 429, or 404 for a variant that the shop does not sell.
     """
-    may_ask = limits.check_sign_up(shop.id, data["email"])
+    may_ask = limits.check_sign_up(shop, data["email"])
     wish = Request(
         variant_id=data["variant_id"],
         email=data["email"],
@@ -54,6 +54,7 @@ def sign_up(database: Connection, shop: Shop, data: dict[str, Any]) -> Joined:
         message = "This shop does not sell this variant."
         raise APIError(404, message, code="unknown_variant", fields={"variant_id": [message]}) from None
     if joined.message_due:
+        limits.count_confirmation(data["email"])
         runtime().doorbell.deliver(shop.id)
     return joined
 
@@ -72,6 +73,7 @@ def find_shop() -> ResponseReturnValue | None:
     if shop is None:
         raise APIError(404, "There is no shop with this key.", code="unknown_shop")
     g.shop = shop
+    request.max_content_length = MOST_BODY_BYTES
     origin = request.headers.get("Origin")
     if origin and origin not in shop.origins and origin != runtime().settings.public_url:
         raise APIError(403, "This shop's pages are elsewhere.", code="foreign_origin")
@@ -98,7 +100,7 @@ def allow_own_pages(response: Response) -> Response:
 class Subscriptions(MethodView):
     """Requests to be told."""
 
-    @blueprint.arguments(SubscriptionRequestSchema)
+    @blueprint.arguments(SubscriptionRequestSchema())
     @blueprint.response(202, SubscriptionAcceptedSchema)
     @blueprint.alt_response(403, schema=ErrorSchema, description="Called from a page that is not the shop's")
     @blueprint.alt_response(404, schema=ErrorSchema, description="Unknown shop or variant")
@@ -116,7 +118,7 @@ class Subscriptions(MethodView):
         return {"status": "accepted", "confirmation_required": shop.double_opt_in, "in_stock": in_stock}
 
 
-@blueprint.route("/variants/<path:variant_id>")
+@blueprint.route("/variants/<id:variant_id>")
 class VariantState(MethodView):
     """A variant, as the widget sees it."""
 
@@ -131,7 +133,7 @@ class VariantState(MethodView):
             raise APIError(404, "This shop does not sell this variant.", code="unknown_variant")
         available = is_sellable(row.available, shop.rules)
         body = {"variant_id": variant_id, "available": available, "waiting": row.waiting}
-        return body, {"Cache-Control": f"public, max-age={STATE_SECONDS}"}  # type: ignore[return-value]
+        return body, {"Cache-Control": f"public, max-age={STATE_SECONDS}"}
 
 
 _STATE = text(

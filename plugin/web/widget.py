@@ -41,19 +41,15 @@ def _built() -> tuple[str, str]:
     return (DIST / manifest["loader"]).read_text("utf-8"), manifest["form"]
 
 
-@blueprint.get("/s/<public_key>.js")
+@blueprint.get("/s/<key:public_key>.js")
 def loader(public_key: str) -> ResponseReturnValue:
     """The script that a shop's pages hold, with this shop's look."""
     shop = _shop(public_key)
     try:
         script, form = _built()
     except FileNotFoundError:
-        return Response(
-            "/* Stockbell: the widget is not built; run 'make setup'. */", 503, mimetype="text/javascript"
-        )
-    response = Response(
-        script.replace(CONFIG_MARK, json.dumps(_config(shop, form))), mimetype="text/javascript"
-    )
+        return Response("/* Stockbell: the widget is not built; run 'make setup'. */", 503, mimetype="text/javascript")
+    response = Response(script.replace(CONFIG_MARK, json.dumps(_config(shop, form))), mimetype="text/javascript")
     response.headers["Cache-Control"] = f"public, max-age={LOADER_SECONDS}"
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
@@ -86,7 +82,7 @@ def asset(name: str) -> ResponseReturnValue:
     return response
 
 
-@blueprint.route("/n/<public_key>/<path:variant_id>", methods=["GET", "POST"])
+@blueprint.route("/n/<key:public_key>/<id:variant_id>", methods=["GET", "POST"])
 def hosted_form(public_key: str, variant_id: str) -> ResponseReturnValue:
     """The form as a page of its own, for shops' pages without JavaScript."""
     shop = _shop(public_key)
@@ -111,7 +107,7 @@ def hosted_form(public_key: str, variant_id: str) -> ResponseReturnValue:
                 if not data["website"]:
                     sign_up(database, shop, data)
             except ValidationError as error:
-                page["error"] = " ".join(error.normalized_messages().get("email", ["This cannot be sent."]))
+                page["error"] = say("form_no_address")
     return render_template("hosted_form.html", **page), 422 if page["error"] else 200
 
 

@@ -1,20 +1,22 @@
 """The merchant's pages."""
 
 from flask import Flask
+from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
-from plugin.web.errors import APIError
+from plugin.web.errors import APIError, answer
 from plugin.web.merchant.views import blueprint
+
+STALE = "This form is too old. Go back, load the page again and repeat what you did."
 
 
 def init_app(app: Flask) -> None:
     """Add the pages; each of their forms is protected against cross-site requests."""
     app.config["WTF_CSRF_CHECK_DEFAULT"] = False  # only these pages have a session to protect
-    protection = CSRFProtect(app)
-    blueprint.before_request(protection.protect)
+    CSRFProtect(app)
     app.register_blueprint(blueprint)
     app.register_error_handler(CSRFError, _stale_form)
 
 
-def _stale_form(_error: CSRFError) -> object:
-    raise APIError(400, "This form is too old. Go back, load the page again and repeat what you did.")
+def _stale_form(_error: CSRFError) -> ResponseReturnValue:
+    return answer(APIError(400, STALE))

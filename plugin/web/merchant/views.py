@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import wraps
 
-from flask import Blueprint, abort, flash, g, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, current_app, flash, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from plugin.domain import catalog, merchants, outbox, overview, shops
@@ -61,6 +61,12 @@ def with_shop(view: View) -> View:
         return view(shop, **options)
 
     return wrapped
+
+
+@blueprint.before_request
+def own_forms_only() -> None:
+    """Refuse forms that did not come from these pages."""
+    current_app.extensions["csrf"].protect()
 
 
 @blueprint.before_request

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 from integrations.errors import UnreachableError
 from plugin.domain import outbox
 from plugin.domain.delivery import Courier
+from plugin.domain.recorder import Ended
 from plugin.domain.subscriptions import leave, suppress
 from plugin.runtime import Runtime, now
 from tests.factories import ShopKeys, join, load, messages, set_stock, states
@@ -273,9 +274,9 @@ def test_what_a_dead_worker_held_is_recovered_from_the_record_of_its_attempts(
     done, begun, _ = claim(engine, shop, "dead")
     with runtime.courier("dead").open_recorder() as recorder:
         for message in (done, begun):
-            recorder.begin(message.id, message.attempt)
+            recorder.step(begins=(message.id, message.attempt))
             assert recorder.wait_begun(message.id)
-        recorder.end(done.id, done.attempt, "accepted")
+        recorder.step(ended=Ended(done.id, done.attempt, "accepted", ""))
         recorder.drain()
 
     with engine.begin() as database:
@@ -301,10 +302,10 @@ def test_a_lease_that_ran_out_is_taken_back_and_its_late_holder_may_not_send(
     (again,) = claim(engine, shop, "other")
 
     with runtime.courier("late").open_recorder() as recorder:
-        recorder.begin(late.id, late.attempt)
+        recorder.step(begins=(late.id, late.attempt))
         assert not recorder.wait_begun(late.id)
     with runtime.courier("other").open_recorder() as recorder:
-        recorder.begin(again.id, again.attempt)
+        recorder.step(begins=(again.id, again.attempt))
         assert recorder.wait_begun(again.id)
 
 

@@ -1,0 +1,96 @@
+"""Subscriptions through HTTP, against a bare Flask route with one INSERT, behind the same server."""
+
+import json
+import multiprocessing
+import socket
+import time
+from collections.abc import Callable
+
+from sqlalchemy import text
+
+from bench import common
+from plugin.domain import shops
+from plugin.runtime import Runtime
+
+CLIENTS = 4
+REQUESTS = 1500
+ROUNDS = 5
+
+
+def main() -> None:
+    """Measure in turn, several rounds, and print medians."""
+    common.title(f"Subscriptions through HTTP: {CLIENTS} clients, {CLIENTS * REQUESTS:,} sign-ups a round")
+    with common.installation(port=common.free_port()) as runtime:
+        public_key = _shop(runtime)
+        environment = common.environment(runtime.settings)
+        bare_port = common.free_port()
+        with (
+            common.process("-m", "plugin.cli", "web", env=environment),
+            common.process("-m", "bench.bare_flask", str(bare_port), env=environment),
+        ):
+            for port in (runtime.settings.port, bare_port):
+                common.wait_for_port(port)
+            ours, floor, opt_in = [], [], []
+            path = f"/api/v1/storefront/{public_key}/subscriptions"
+            for number in range(ROUNDS + 1):
+                rates = [
+                    _round(bare_port, "/subscriptions", f"f{number}"),
+                    _with_opt_in(runtime, False, lambda: _round(runtime.settings.port, path, f"o{number}")),
+                    _with_opt_in(runtime, True, lambda: _round(runtime.settings.port, path, f"d{number}")),
+                ]
+                if number:  # the first round warms up
+                    for kept, rate in zip((floor, ours, opt_in), rates, strict=True):
+                        kept.append(rate)
+    base = sorted(floor)[ROUNDS // 2]
+    rows = [["bare Flask route, one INSERT", f"{base:,.0f}", "1"]]
+    for name, rates in (("sign-up, single opt-in", ours), ("sign-up, double opt-in (a mail is queued)", opt_in)):
+        rate = sorted(rates)[ROUNDS // 2]
+        rows.append([name, f"{rate:,.0f}", f"{rate / base:.2f}"])
+    common.table(["", "requests/s", "ratio"], rows)
+
+
+def _shop(runtime: Runtime) -> str:
+    with runtime.engine.begin() as database:
+        new = shops.create_shop(database, platform="custom", name="Bench", domain="https://shop.example")
+        database.execute(
+            text(
+                "INSERT INTO variant (shop_id, variant_id, product_id, product_title)"
+                " SELECT 1, 'v' || n, 'p', 'Shirt' FROM generate_series(0, 99) AS n"
+            )
+        )
+        database.execute(text("CREATE TABLE bare (id bigserial PRIMARY KEY, variant_id text, email text, at timestamptz)"))
+    return new.public_key
+
+
+def _with_opt_in(runtime: Runtime, wanted: bool, run: Callable[[], float]) -> float:  # noqa: FBT001
+    with runtime.engine.begin() as database:
+        shops.change_settings(database, 1, {"double_opt_in": wanted})
+    return run()
+
+
+def _round(port: int, path: str, mark: str) -> float:
+    """Requests a second with all clients at once, on connections that stay open."""
+    with multiprocessing.get_context("fork").Pool(CLIENTS) as pool:
+        pool.map(time.sleep, [0.01] * CLIENTS)
+        started = time.perf_counter()
+        pool.starmap(_client, [(port, path, f"{mark}c{number}") for number in range(CLIENTS)], chunksize=1)
+        return CLIENTS * REQUESTS / (time.perf_counter() - started)
+
+
+def _client(port: int, path: str, mark: str) -> None:
+    with socket.create_connection(("127.0.0.1", port)) as connection, connection.makefile("rb") as answers:
+        for number in range(REQUESTS):
+            body = json.dumps({"variant_id": f"v{number % 100}", "email": f"{mark}n{number}@example.com"}).encode()
+            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            connection.sendall(head.encode() + body)
+            _read_answer(answers)
+
+
+def _read_answer(answers: "socket.SocketIO") -> None:  # type: ignore[type-arg]
+    status = answers.readline()
+    assert status[9:12] == b"202", status
+    length = 0
+    while (line := answers.readline()) != b"\r\n":
+        if line.lower().startswith(b"content-length:"):
+            length = int(line.split(b":")[1])
+    answers.read(length)
