@@ -14,7 +14,7 @@ run: setup ## start Stockbell with a demo shop (Ctrl-C stops it)
 test: ## set up and run all tests (PYTEST_ARGS="-k name" for some)
 	@.ci/setup --test
 	@TMPDIR=$$(mktemp -d -t stockbell-test.XXXXXX); export TMPDIR; trap 'rm -rf "$$TMPDIR"' EXIT; \
-	.venv/bin/python -m pytest -n 2 $(PYTEST_ARGS)
+	.venv/bin/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 lint: ## check style, types and the widget
 	@.ci/setup --test

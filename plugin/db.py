@@ -29,6 +29,7 @@ def make_engine(database_url: str, *, pool_size: int = 5) -> Engine:
     """An engine whose connections give up: connecting after 10 s, a statement after 60 s."""
     return create_engine(
         sqlalchemy_url(database_url),
+        hide_parameters=True,  # they hold addresses, and errors are logged
         pool_size=pool_size,
         max_overflow=5,
         pool_pre_ping=False,

@@ -19,7 +19,8 @@ from plugin.runtime import Runtime
 from plugin.settings import owner_only
 
 FEED_SECONDS = 2
-SHOP_NAME = "Fern & Fable"
+SHOP_NAME = "Hearth & Harbour"
+SOLD_OUT_PAGE = "/products/harbour-mug"
 MERCHANT_EMAIL = "demo@shop.example"
 
 
@@ -39,6 +40,11 @@ class Demo:
     def storefront(self) -> str:
         """The shop's own address."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def sold_out_page(self) -> str:
+        """A storefront page with a sold-out variant."""
+        return self.storefront + SOLD_OUT_PAGE
 
     @property
     def command(self) -> Sequence[str]:

@@ -88,10 +88,10 @@ def _engine(runtime: Runtime) -> Iterator[Check]:
         )
         for shop_id in database.execute(text("SELECT id FROM shop WHERE feed <> '' ORDER BY id LIMIT 50")).scalars():
             shop = shops.by_id(database, shop_id)
-            newest = catalog.last_syncs(database, shop_id, limit=1)
+            newest = [sync for sync in catalog.last_syncs(database, shop_id) if sync["state"] != "running"][:1]
             if shop and newest:
                 failed = newest[0]["state"] == "failed"
-                finding = newest[0]["error"] if failed else f"{newest[0]['state']}, {newest[0]['rows']} rows"
+                finding = newest[0]["error"] if failed else newest[0]["state"]
                 yield Check(
                     f"Feed of shop {shop_id}",
                     not failed,
@@ -131,6 +131,7 @@ def _mail(settings: Settings) -> Check:
 
 
 def _address(settings: Settings) -> Check:
-    good = settings.public_url.startswith("https://") or settings.allow_loopback
+    # With the local mailbox nothing leaves this machine, so nobody elsewhere follows a link.
+    good = settings.public_url.startswith("https://") or not settings.smtp_url
     remedy = "Set STOCKBELL_BASE_URL to the https address under which browsers reach Stockbell."
     return Check("Public address", good, settings.public_url, remedy)

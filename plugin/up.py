@@ -203,7 +203,7 @@ def _signals(stopping: threading.Event) -> Iterator[None]:
 def _print_addresses(settings: Settings, shop: Demo | None) -> None:
     lines = ["", "Stockbell runs.", ""]
     if shop:
-        lines.append(f"  Demo storefront   {shop.storefront}")
+        lines.append(f"  Demo storefront   {shop.sold_out_page}")
     if settings.allow_loopback:
         lines.append(f"  Mailbox           {settings.public_url}/mailbox")
     lines.append(f"  Merchant page     {settings.public_url}/merchant/")

@@ -18,6 +18,8 @@ from plugin.settings import Settings
 from tests.factories import ShopKeys, make_shop
 from tests.sink import MailSink
 
+pytest_plugins = ["tests.browser"]
+
 FAST = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
 REDIS_DATABASES = range(1, 16)
 

@@ -155,13 +155,11 @@ class CatalogSync:
             connection: with the staged rows.
             seen: False when the source is unchanged: what was absent is absent again.
         """
-        gone = list(connection.execute(_REMOVE_ABSENT_AGAIN, self._absent_values(seen=seen)).scalars())
-        absent = connection.execute(_MARK_ABSENT, self._absent_values(seen=seen)).rowcount if seen else 0
+        values = {"shop": self.shop.id, "now": self.clock()}
+        gone = list(connection.execute(_REMOVE_MISSING_AGAIN if seen else _REMOVE_ABSENT, values).scalars())
+        absent = connection.execute(_MARK_ABSENT, values).rowcount if seen else 0
         connection.commit()
         return absent, gone
-
-    def _absent_values(self, *, seen: bool) -> dict[str, object]:
-        return {"shop": self.shop.id, "now": self.clock(), "seen": seen}
 
     def _sell_out(self, variant_ids: Sequence[str]) -> list[Released]:
         released: list[Released] = []
@@ -307,14 +305,12 @@ _COUNT_LOST = text(
      WHERE shop_id = :shop AND removed_at IS NULL AND absent_since IS NULL
     """
 )
-_NOT_SEEN = (
-    "shop_id = :shop AND removed_at IS NULL AND (NOT CAST(:seen AS boolean) OR NOT EXISTS"
-    " (SELECT FROM staged WHERE staged.variant_id = variant.variant_id))"
-)
-_REMOVE_ABSENT_AGAIN = text(
-    f"UPDATE variant SET removed_at = :now WHERE {_NOT_SEEN} AND absent_since IS NOT NULL RETURNING variant_id"  # noqa: S608
-)
-_MARK_ABSENT = text(f"UPDATE variant SET absent_since = :now WHERE {_NOT_SEEN} AND absent_since IS NULL")  # noqa: S608
+_KNOWN = "shop_id = :shop AND removed_at IS NULL"
+_MISSING = f"{_KNOWN} AND NOT EXISTS (SELECT FROM staged WHERE staged.variant_id = variant.variant_id)"  # noqa: S608
+_REMOVE = "UPDATE variant SET removed_at = :now WHERE {} AND absent_since IS NOT NULL RETURNING variant_id"
+_REMOVE_ABSENT = text(_REMOVE.format(_KNOWN))
+_REMOVE_MISSING_AGAIN = text(_REMOVE.format(_MISSING))
+_MARK_ABSENT = text(f"UPDATE variant SET absent_since = :now WHERE {_MISSING} AND absent_since IS NULL")  # noqa: S608
 
 
 def _driver(connection: Connection) -> Any:
@@ -412,6 +408,14 @@ def _record(connection: Connection, sync_id: int, result: SyncResult, bookmark: 
         ),
         {**values, "problems": problems, "id": sync_id},
     )
+    if result.state == "unchanged":  # of many in a row only the newest is kept
+        connection.execute(
+            text(
+                "DELETE FROM catalog_sync WHERE state = 'unchanged' AND id < :id"
+                " AND shop_id = (SELECT shop_id FROM catalog_sync WHERE id = :id)"
+            ),
+            {"id": sync_id},
+        )
     connection.commit()
 
 

@@ -170,25 +170,31 @@ def confirm(database: Connection, shop: Shop, subscription_id: int, now: datetim
         ),
         {"id": subscription_id, "shop": shop.id},
     ).first()
-    if row is not None and row.state in {"waiting", "released"}:
-        return Confirmation.WAITING
-    sellable = row is not None and row.removed_at is None and is_sellable(row.available, shop.rules)
-    if row is None or row.state == "unsubscribed" or (row.state != "unconfirmed" and not sellable):
+    if row is None:
         return Confirmation.ENDED
+    sellable = row.removed_at is None and is_sellable(row.available, shop.rules)
     if row.state == "unconfirmed":
-        database.execute(
-            text(
-                "UPDATE subscription SET confirmed_at = :now, state_at = :now, state = :state, reason = :reason"
-                " WHERE id = :id AND state = 'unconfirmed'"
-            ),
-            {
-                "id": subscription_id,
-                "now": now,
-                "state": "notified" if sellable else "waiting",
-                "reason": "told_when_confirming" if sellable else "",
-            },
-        )
-    return Confirmation.IN_STOCK if sellable else Confirmation.WAITING
+        _confirmed(database, subscription_id, now, told=sellable)
+        return Confirmation.IN_STOCK if sellable else Confirmation.WAITING
+    if row.state in {"waiting", "released"}:
+        return Confirmation.WAITING
+    return Confirmation.IN_STOCK if row.state == "notified" and sellable else Confirmation.ENDED
+
+
+def _confirmed(database: Connection, subscription_id: int, now: datetime, *, told: bool) -> None:
+    """Write the confirmation down; `told`: the page itself says that the variant is back."""
+    database.execute(
+        text(
+            "UPDATE subscription SET confirmed_at = :now, state_at = :now, state = :state, reason = :reason"
+            " WHERE id = :id AND state = 'unconfirmed'"
+        ),
+        {
+            "id": subscription_id,
+            "now": now,
+            "state": "notified" if told else "waiting",
+            "reason": "told_when_confirming" if told else "",
+        },
+    )
 
 
 def leave(database: Connection, shop_id: int, subscription_id: int, now: datetime) -> None:

@@ -133,9 +133,7 @@ def _values(kind: str, language: str, shop: Shop, item: Item) -> dict[str, Any]:
         "product": {
             "title": item.product_title,
             "variant": item.variant_title,
-            "full_title": f"{item.product_title} – {item.variant_title}"
-            if item.variant_title
-            else item.product_title,
+            "full_title": f"{item.product_title} – {item.variant_title}" if item.variant_title else item.product_title,
             "price": shown_price(item, shop, language),
             "url": item.url,
             "image": item.image_url,
@@ -147,9 +145,7 @@ def _values(kind: str, language: str, shop: Shop, item: Item) -> dict[str, Any]:
 
 @cache
 def _texts(language: str) -> Mapping[str, Mapping[str, str]]:
-    texts: Mapping[str, Mapping[str, str]] = json.loads(
-        (FOLDER / "texts" / f"{language}.json").read_text("utf-8")
-    )
+    texts: Mapping[str, Mapping[str, str]] = json.loads((FOLDER / "texts" / f"{language}.json").read_text("utf-8"))
     return texts
 
 

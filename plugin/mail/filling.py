@@ -23,9 +23,7 @@ def batch_filler(engine: Engine, composer: Composer) -> Fill:
         for message in messages:
             key = (message.kind, message.variant_id, message.locale)
             if key not in prepared:
-                prepared[key] = composer.prepare(
-                    message.kind, message.locale, shop, items[message.variant_id], now
-                )
+                prepared[key] = composer.prepare(message.kind, message.locale, shop, items[message.variant_id], now)
             yield message, composer.fill(prepared[key], shop, message)
 
     return fill

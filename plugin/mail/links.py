@@ -19,9 +19,7 @@ PATHS: dict[Purpose, str] = {"confirm": "c", "unsubscribe": "u"}
 def make_token(secret_key: str, purpose: Purpose, subscription_id: int, link_key: bytes) -> str:
     """The token of one subscription for one purpose; URL-safe text of 43 characters."""
     number = subscription_id.to_bytes(NUMBER_BYTES, "big")
-    return (
-        base64.urlsafe_b64encode(number + _mac(secret_key, purpose, number, link_key)).rstrip(b"=").decode()
-    )
+    return base64.urlsafe_b64encode(number + _mac(secret_key, purpose, number, link_key)).rstrip(b"=").decode()
 
 
 def subscription_of(token: str) -> int | None:

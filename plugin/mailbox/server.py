@@ -50,9 +50,7 @@ class MailboxServer:
         return f"smtp://127.0.0.1:{self._port}"
 
     def _session(self) -> SMTP:
-        return SMTP(
-            self._keeper, hostname="localhost", ident="Stockbell mailbox", data_size_limit=MOST_MAIL_BYTES
-        )
+        return SMTP(self._keeper, hostname="localhost", ident="Stockbell mailbox", data_size_limit=MOST_MAIL_BYTES)
 
     async def _listen(self) -> None:
         self._server = await self._loop.create_server(self._session, "127.0.0.1", 0)

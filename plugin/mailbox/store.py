@@ -55,9 +55,7 @@ class MailStore:
         """The newest mails, newest first."""
         try:
             with os.scandir(self.folder) as entries:
-                stamped = [
-                    (entry.stat().st_mtime_ns, entry.name) for entry in entries if entry.name.endswith(".eml")
-                ]
+                stamped = [(entry.stat().st_mtime_ns, entry.name) for entry in entries if entry.name.endswith(".eml")]
         except FileNotFoundError:
             return []
         found = (self.find(name.removesuffix(".eml")) for _, name in sorted(stamped, reverse=True)[:limit])

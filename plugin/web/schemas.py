@@ -12,6 +12,7 @@ from integrations.types import CatalogVariant, InventoryLevel
 from plugin.mail.compose import available_locales
 
 MOST_ID_CHARS = 255
+MOST_LOCALE_CHARS = 35
 MOST_UNITS = 2**31 - 1
 MOST_NUMBER = 2**63 - 1
 MOST_LEVELS = 1000
@@ -114,7 +115,7 @@ class SubscriptionRequestSchema(Payload):
     product_id = identifier(allow_none=True)
     email = fields.String(allow_none=True, validate=validate.Length(max=254))
     phone = fields.String(allow_none=True, validate=validate.Length(max=40))
-    locale = fields.String(allow_none=True, load_default="", validate=validate.Length(max=35))
+    locale = fields.String(allow_none=True, load_default="", validate=validate.Length(max=MOST_LOCALE_CHARS))
     marketing_consent = YesOrNo(load_default=False)
     page_url = fields.String(allow_none=True, load_default="", validate=validate.Length(max=2048))
     website = fields.String(

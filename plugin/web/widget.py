@@ -8,14 +8,15 @@ from typing import Any
 from flask import Blueprint, Flask, Response, abort, render_template, request, send_from_directory
 from flask.typing import ResponseReturnValue
 from marshmallow import ValidationError
-from sqlalchemy import text
+from sqlalchemy import Connection, RowMapping, text
 
 from plugin.domain import shops
 from plugin.domain.rules import is_sellable
 from plugin.domain.shops import Shop
 from plugin.web.parts import runtime
-from plugin.web.schemas import SubscriptionRequestSchema
+from plugin.web.schemas import MOST_LOCALE_CHARS, SubscriptionRequestSchema
 from plugin.web.storefront import autocommit, sign_up
+from plugin.web.words import Words
 
 DIST = Path(__file__).parents[2] / "widget" / "dist"
 CONFIG_MARK = '"__STOCKBELL_CONFIG__"'
@@ -82,33 +83,53 @@ def asset(name: str) -> ResponseReturnValue:
     return response
 
 
-@blueprint.route("/n/<key:public_key>/<id:variant_id>", methods=["GET", "POST"])
+@blueprint.get("/n/<key:public_key>/<id:variant_id>")
 def hosted_form(public_key: str, variant_id: str) -> ResponseReturnValue:
     """The form as a page of its own, for shops' pages without JavaScript."""
     shop = _shop(public_key)
-    page: dict[str, Any] = {"shop": shop, "email": "", "error": "", "joined": None}
     with autocommit() as database:
-        row = database.execute(_ITEM, {"shop": shop.id, "variant": variant_id}).mappings().first()
-        if row is None:
-            abort(404)
-        page |= {"item": row, "in_stock": is_sellable(row["available"], shop.rules)}
-        if request.method == "POST":
-            page["email"] = request.form.get("email", "")
-            try:
-                data = SubscriptionRequestSchema().load(
-                    {
-                        "variant_id": variant_id,
-                        "email": page["email"],
-                        "locale": request.accept_languages.best or "",
-                        "website": request.form.get("website", ""),
-                    }
-                )
-                page["joined"] = True
-                if not data["website"]:
-                    sign_up(database, shop, data)
-            except ValidationError as error:
-                page["error"] = say("form_no_address")
-    return render_template("hosted_form.html", **page), 422 if page["error"] else 200
+        return _form_page(shop, _item(database, shop, variant_id))
+
+
+@blueprint.post("/n/<key:public_key>/<id:variant_id>")
+def post_hosted_form(public_key: str, variant_id: str) -> ResponseReturnValue:
+    """Sign up through the page."""
+    shop = _shop(public_key)
+    email, trap = request.form.get("email", ""), request.form.get("website", "")
+    with autocommit() as database:
+        item = _item(database, shop, variant_id)
+        wish = {"variant_id": variant_id, "email": email, "locale": _language()}
+        try:
+            data = SubscriptionRequestSchema().load(wish)
+        except ValidationError:
+            return _form_page(shop, item, email=email, error="form_no_address"), 422
+        if not trap:
+            sign_up(database, shop, data)
+    return _form_page(shop, item, joined=True)
+
+
+def _form_page(shop: Shop, item: RowMapping, *, email: str = "", error: str = "", joined: bool = False) -> str:
+    return render_template(
+        "hosted_form.html",
+        shop=shop,
+        item=item,
+        in_stock=is_sellable(item["available"], shop.rules),
+        email=email,
+        error=error,
+        joined=joined,
+        say=Words.of(*request.accept_languages.values(), shop.locale),
+    )
+
+
+def _language() -> str:
+    return (request.accept_languages.best or "")[:MOST_LOCALE_CHARS]
+
+
+def _item(database: Connection, shop: Shop, variant_id: str) -> RowMapping:
+    row = database.execute(_ITEM, {"shop": shop.id, "variant": variant_id}).mappings().first()
+    if row is None:
+        abort(404)
+    return row
 
 
 _ITEM = text(

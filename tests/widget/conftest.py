@@ -6,11 +6,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser import browser
 from tests.widget.storefront import Storefront
 from tests.widget.stub import Stub
 
-__all__ = ["browser"]
 
 WIDGET = Path(__file__).parents[2] / "widget"
 

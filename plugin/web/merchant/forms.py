@@ -1,16 +1,41 @@
 """The merchant's forms."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask_wtf import FlaskForm
 from marshmallow import ValidationError as SchemaError
-from wtforms import BooleanField, IntegerField, PasswordField, RadioField, StringField, TextAreaField
-from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, ValidationError
+from wtforms import BooleanField, Field, IntegerField, PasswordField, RadioField, StringField, TextAreaField
+from wtforms.validators import DataRequired, Length, ValidationError
 
 from plugin.domain.shops import Shop
-from plugin.web.schemas import checked_email
+from plugin.web.schemas import CONTROL, checked_email
 
 MOST = 1_000_000
+WHOLE_NUMBER = f"Enter a whole number from 1 to {MOST:,}."
+
+
+class WholeNumberField(IntegerField):  # type: ignore[misc]
+    """A whole number of at least 1, or nothing."""
+
+    def process_formdata(self, values: Sequence[str]) -> None:
+        """Read what was typed."""
+        typed = values[0].strip() if values else ""
+        self.data = None
+        if typed:
+            if not typed.isdecimal() or len(typed) > len(str(MOST)) or not 1 <= int(typed) <= MOST:
+                raise ValueError(WHOLE_NUMBER)
+            self.data = int(typed)
+
+
+def _printable(_form: FlaskForm, field: Field) -> None:
+    if CONTROL.search((field.data or "").replace("\r\n", "").replace("\n", "")):
+        raise ValidationError("Must not hold control characters.")
+
+
+def _needed(field: Field) -> None:
+    if field.data is None and not field.errors:
+        raise ValidationError(WHOLE_NUMBER)
 
 
 class SignInForm(FlaskForm):  # type: ignore[misc]
@@ -23,33 +48,34 @@ class SignInForm(FlaskForm):  # type: ignore[misc]
 class SettingsForm(FlaskForm):  # type: ignore[misc]
     """The rules, how people are asked, and who writes to them."""
 
-    minimum_inventory = IntegerField(
-        "Minimum inventory",
-        description="A variant counts as back in stock when at least so many units are there.",
-        validators=[InputRequired("Enter a whole number of at least 1."), NumberRange(1, MOST)],
+    minimum_inventory = WholeNumberField(
+        "Minimum inventory", description="A variant counts as back in stock when at least so many units are there."
     )
     notify = RadioField(
         "Customers to notify",
         choices=[("all", "Everyone at once"), ("per_unit", "Some for each unit, then wait")],
+        validate_choice=False,
     )
-    customers_per_unit = IntegerField(
+    customers_per_unit = WholeNumberField(
         "Customers for each unit",
         description="20 units and 5 customers a unit: the 100 who have waited longest are told.",
-        validators=[Optional(), NumberRange(1, MOST)],
     )
-    wait_minutes = IntegerField(
-        "Minutes to wait before the next ones are told",
+    wait_minutes = WholeNumberField(
+        "Minutes to wait",
         description="If units are left by then, the next in line are told.",
-        validators=[Optional(), NumberRange(1, MOST)],
     )
     double_opt_in = BooleanField(
         "Ask people to confirm their e-mail address",
         description="Recommended, and required by law in some countries: only who confirms gets in line.",
     )
-    sender_name = StringField("Sender name", validators=[Length(max=120)])
+    sender_name = StringField(
+        "Sender name", description="Empty: the shop’s name.", validators=[Length(max=120), _printable]
+    )
     sender_email = StringField("Sender address", validators=[Length(max=254)])
     postal_address = TextAreaField(
-        "Postal address", description="Shown at the foot of each message.", validators=[Length(max=500)]
+        "Postal address",
+        description="Shown at the foot of each message.",
+        validators=[Length(max=500), _printable],
     )
 
     @classmethod
@@ -67,21 +93,27 @@ class SettingsForm(FlaskForm):  # type: ignore[misc]
             postal_address=shop.postal_address,
         )
 
-    def validate_customers_per_unit(self, field: IntegerField) -> None:
-        """Needed when not everyone is told at once."""
-        if self.notify.data == "per_unit" and field.data is None:
-            raise ValidationError("Enter a whole number of at least 1.")
+    def validate_minimum_inventory(self, field: Field) -> None:
+        """Always needed."""
+        _needed(field)
 
-    def validate_wait_minutes(self, field: IntegerField) -> None:
-        """Needed when not everyone is told at once."""
-        if self.notify.data == "per_unit" and field.data is None:
-            raise ValidationError("Enter a whole number of at least 1.")
+    def validate_notify(self, field: Field) -> None:
+        """One of the two."""
+        if field.data not in {"all", "per_unit"}:
+            raise ValidationError("Choose one of the two.")
 
-    def validate_sender_email(self, field: StringField) -> None:
-        """An address, or nothing."""
+    def validate_customers_per_unit(self, field: Field) -> None:
+        """Needed when not everyone is told at once."""
+        if self.notify.data == "per_unit":
+            _needed(field)
+
+    validate_wait_minutes = validate_customers_per_unit
+
+    def validate_sender_email(self, field: Field) -> None:
+        """An address, or nothing; kept in its normal form."""
         if field.data:
             try:
-                checked_email(field.data)
+                field.data = checked_email(field.data)
             except SchemaError as error:
                 raise ValidationError(str(error.messages[0])) from error
 
@@ -94,6 +126,6 @@ class SettingsForm(FlaskForm):  # type: ignore[misc]
             "wait_minutes": self.wait_minutes.data or shop.rules.wait_minutes,
             "double_opt_in": bool(self.double_opt_in.data),
             "sender_name": " ".join((self.sender_name.data or "").split()),
-            "sender_email": (self.sender_email.data or "").strip(),
+            "sender_email": self.sender_email.data or "",
             "postal_address": (self.postal_address.data or "").strip(),
         }

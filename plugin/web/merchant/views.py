@@ -15,6 +15,7 @@ from plugin.web.merchant.forms import SettingsForm, SignInForm
 from plugin.web.merchant_api import change_settings
 from plugin.web.merchant_api import notify_now as notify_now_of
 from plugin.web.parts import runtime
+from plugin.web.schemas import CONTROL, MOST_NUMBER
 
 blueprint = Blueprint("merchant", __name__, url_prefix="/merchant")
 View = Callable[..., ResponseReturnValue]
@@ -24,23 +25,30 @@ View = Callable[..., ResponseReturnValue]
 def sign_in() -> ResponseReturnValue:
     """Ask for address and password."""
     form = SignInForm()
-    status = 200
     if form.validate_on_submit():
         try:
             limits.check_sign_in(form.email.data)
         except APIError as error:
             form.password.errors = ["Too many tries. Wait a minute, then try again."]
             return render_template("merchant/sign_in.html", form=form), 429, error.headers
-        with runtime().engine.connect() as database:
-            merchant_id = merchants.sign_in(database, form.email.data, form.password.data)
-        if merchant_id is not None:
-            session.clear()
-            session.permanent = True
-            session["merchant"] = merchant_id
+        if _sign_in(form.email.data, form.password.data):
             return redirect(url_for("merchant.home"))
         form.password.errors = ["Address and password do not belong together."]
-        status = 422
-    return render_template("merchant/sign_in.html", form=form), status
+    return render_template("merchant/sign_in.html", form=form), 422 if form.is_submitted() else 200
+
+
+def _sign_in(email: str, password: str) -> bool:
+    """Begin a session, when address and password belong together."""
+    if CONTROL.search(email):
+        return False
+    with runtime().engine.connect() as database:
+        merchant_id = merchants.sign_in(database, email, password)
+    if merchant_id is None:
+        return False
+    session.clear()
+    session.permanent = True
+    session["merchant"] = merchant_id
+    return True
 
 
 @blueprint.post("/sign-out")
@@ -109,8 +117,12 @@ def settings(shop: Shop) -> ResponseReturnValue:
 @with_shop
 def notify_now(shop: Shop) -> ResponseReturnValue:
     """Let people out of one line now."""
-    notified = notify_now_of(shop, request.form.get("variant_id", ""))
-    flash(f"{notified} told." if notified else "Nobody was told: it cannot be bought now, or nobody waits.")
+    variant_id = request.form.get("variant_id", "")
+    if CONTROL.search(variant_id):
+        abort(404)
+    notified = notify_now_of(shop, variant_id)
+    people = "1 person is" if notified == 1 else f"{notified:,} people are"
+    flash(f"{people} being told." if notified else "Nobody was told: it cannot be bought now, or nobody waits.")
     return redirect(url_for("merchant.shop_page", shop_id=shop.id))
 
 
@@ -118,6 +130,8 @@ def notify_now(shop: Shop) -> ResponseReturnValue:
 @with_shop
 def try_again(shop: Shop, message_id: int) -> ResponseReturnValue:
     """Drive a dead message once more."""
+    if message_id > MOST_NUMBER:
+        abort(404)
     with runtime().engine.begin() as database:
         found = outbox.try_again(database, shop.id, message_id, now())
     if not found:

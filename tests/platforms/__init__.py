@@ -1,0 +1,1 @@
+"""Stand-ins for shop platforms, for the tests and the demo."""
