@@ -3,21 +3,30 @@
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
 
-ADDRESS = re.compile(r"[^\s<>\"'=(),;:]+@[^\s<>\"'(),;:]+")
-TOKEN = re.compile(r"(/(?:u|c)/)[\w-]+")
+ADDRESS = re.compile(r"[^\s<>\"'=(),;:&?/]+(?:@|%40)[^\s<>\"'(),;:&?/]+")
+TOKEN = re.compile(r"(/[uc]/)[\w-]+")
 
 
 def without_personal_data(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Take addresses and link tokens out of every text, whoever logged it."""
+    """Take addresses and link tokens out of everything, however deep, whoever logged it."""
     for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = TOKEN.sub(r"\1<token>", ADDRESS.sub("<address>", value))
+        event[key] = _cleaned(value)
     return event
+
+
+def _cleaned(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {_cleaned(str(key)): _cleaned(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_cleaned(each) for each in value]
+    return TOKEN.sub(r"\1<token>", ADDRESS.sub("<address>", str(value)))
 
 
 def configure(process: str) -> None:

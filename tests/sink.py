@@ -37,7 +37,7 @@ class MailSink:
     answer: CommandRule = lambda _command: None
     """Asked for every command (and "." at the end of a mail): a reply of its own, "drop" to break off, or None."""
     pipelining: bool = True
-    greeting_seconds: float = 0.0
+    answer_seconds: float = 0.0
     delivered: list[Delivered] = field(default_factory=list)
     connections: int = 0
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -110,6 +110,7 @@ class _Session:
         self.write.flush()
 
     def obey(self, command: str) -> bool:
+        time.sleep(self.sink.answer_seconds)
         own = self.sink.answer(command)
         if own == "drop":
             return False
@@ -119,7 +120,6 @@ class _Session:
             if verb == "DATA" and own.startswith("354"):
                 return self.take_mail()
         elif verb == "EHLO":
-            time.sleep(self.sink.greeting_seconds)
             self.say(*(["250-sink", "250-PIPELINING"] if self.sink.pipelining else ["250-sink"]), "250 8BITMIME")
         elif verb == "DATA":
             if not self.recipient:

@@ -30,7 +30,7 @@ class ChannelConnection(ABC):
     """An open way to the provider, for one message after the other. Not for several threads."""
 
     round_trip_seconds: float = 0.0
-    """How long the provider took to answer a greeting."""
+    """How long the provider takes to answer when it has nothing to do."""
 
     @abstractmethod
     def send(self, envelope: Envelope, following: Envelope | None = None) -> SendResult:

@@ -13,6 +13,7 @@ CONNECT_SECONDS = 10
 COMMAND_SECONDS = 60
 # RFC 5321 4.5.3.2.6 lets a server think for ten minutes about a message; giving up means sending it twice.
 ACCEPT_SECONDS = 300
+ROUND_TRIPS = 3
 DEFAULT_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 MOST_DETAIL_CHARS = 300
 
@@ -38,12 +39,10 @@ class SMTPChannel(Channel):
         server: smtplib.SMTP | None = None
         try:
             server = self._open()
-            asked_at = time.monotonic()
             server.ehlo_or_helo_if_needed()
-            round_trip_seconds = time.monotonic() - asked_at
             if self._user:
                 server.login(self._user, self._password)
-            return SMTPConnection(server, round_trip_seconds)
+            return SMTPConnection(server, _round_trip_seconds(server))
         except smtplib.SMTPAuthenticationError as error:
             _close(server)
             raise AuthError("The mail server does not accept the user name and password.") from error
@@ -145,6 +144,16 @@ class SMTPConnection(ChannelConnection):
     def _set_timeout(self, seconds: float) -> None:
         if self._server.sock:
             self._server.sock.settimeout(seconds)
+
+
+def _round_trip_seconds(server: smtplib.SMTP) -> float:
+    """The shortest of a few: the others measure how busy this machine is."""
+    trips = []
+    for _ in range(ROUND_TRIPS):
+        asked_at = time.monotonic()
+        server.noop()
+        trips.append(time.monotonic() - asked_at)
+    return min(trips)
 
 
 def _offer_of(envelope: Envelope) -> bytes:

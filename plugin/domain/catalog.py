@@ -7,7 +7,7 @@ nothing: the last good catalog stays.
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -29,6 +29,7 @@ LOSS_FLOOR = 10
 SYNC_LOCK = 7_365_002
 NULL = "\\N"  # in COPY's text format
 SYNC_STATEMENT_MINUTES = 15
+SORT_MEMORY_MB = 128
 
 Progress = Callable[[int], None]
 
@@ -79,74 +80,59 @@ class CatalogSync:
         Raises:
             CatalogError: nothing was changed; the sentence says why.
         """
-        with self.engine.connect() as connection:
-            if not connection.execute(_TRY_LOCK, {"lock": SYNC_LOCK, "shop": self.shop.id}).scalar_one():
-                raise SyncRunningError("The catalog of this shop is being read already.", "running")
-            connection.execute(text(f"SET statement_timeout = '{SYNC_STATEMENT_MINUTES}min'"))
-            connection.commit()
-            try:
-                return self._run_locked(connection, adapter, progress)
-            finally:
-                connection.rollback()
-                connection.execute(text("DROP TABLE IF EXISTS staged"))
-                connection.execute(text("RESET statement_timeout"))
-                connection.execute(_UNLOCK, {"lock": SYNC_LOCK, "shop": self.shop.id})
-                connection.commit()
-
-    def _run_locked(self, connection: Connection, adapter: PlatformAdapter, progress: Progress) -> SyncResult:
         started, result = time.monotonic(), SyncResult()
-        sync_id = _begin(connection, self.shop)
-        bookmark = CatalogBookmark()
-        try:
-            with adapter.read_catalog(_last_bookmark(connection, self.shop)) as reading:
-                self._take(connection, reading, result, progress)
-                bookmark = reading.bookmark
-        except (CatalogError, IntegrationError) as error:
-            connection.rollback()
-            result.state, result.error = "failed", str(error)
-            _record(connection, sync_id, result, CatalogBookmark())
-            if isinstance(error, CatalogError):
-                raise
-            raise CatalogError(str(error), error.reason) from error
-        result.seconds = round(time.monotonic() - started, 3)
-        _record(connection, sync_id, result, bookmark)
+        with _catalog_to_itself(self.engine, self.shop, wait=False) as connection:
+            sync_id = _begin(connection, self.shop)
+            bookmark = CatalogBookmark()
+            try:
+                with adapter.read_catalog(_last_bookmark(connection, self.shop)) as reading:
+                    self._take(connection, reading, result, progress)
+                    bookmark = reading.bookmark
+            except (CatalogError, IntegrationError) as error:
+                connection.rollback()
+                result.state, result.error = "failed", str(error)
+                _record(connection, sync_id, result, CatalogBookmark())
+                if isinstance(error, CatalogError):
+                    raise
+                raise CatalogError(str(error), error.reason) from error
+            result.seconds = round(time.monotonic() - started, 3)
+            _record(connection, sync_id, result, bookmark)
         return result
 
     def _take(self, connection: Connection, reading: CatalogReading, result: SyncResult, progress: Progress) -> None:
         released: list[Released] = []
+        missing = not reading.unchanged
         if reading.unchanged:
             result.state = "unchanged"
         else:
-            released = self._take_new(connection, reading, result, progress)
-        if reading.complete:
+            stage(connection, reading, reading.report, progress)
+            _report(result, reading.report)
+            missing = reading.complete and self._refuse_loss(connection)
+            taken = take_staged(connection, self.shop, self.clock)
+            result.written, result.stock_changes, released = taken.written, taken.stock_changes, taken.released
+        if missing or reading.unchanged:
             result.absent, gone = self._mark_absent(connection, seen=not reading.unchanged)
             result.removed = len(gone)
             released += self._sell_out(gone)
         result.restocks, result.people = len(released), sum(each.people for each in released)
 
-    def _take_new(
-        self, connection: Connection, reading: CatalogReading, result: SyncResult, progress: Progress
-    ) -> list[Released]:
-        report = reading.report
-        stage(connection, reading, report, progress)
-        result.rows, result.skipped = report.rows, report.skipped
-        result.problems = [{"code": code, **asdict(problem)} for code, problem in report.problems.items()]
-        if reading.complete:
-            self._refuse_loss(connection)
-        taken = take_staged(connection, self.shop, self.clock)
-        result.written, result.stock_changes = taken.written, taken.stock_changes
-        return taken.released
+    def _refuse_loss(self, connection: Connection) -> bool:
+        """Whether variants are missing.
 
-    def _refuse_loss(self, connection: Connection) -> None:
+        Raises:
+            CatalogError: there are none, or more are missing than is believed.
+        """
         if not connection.execute(text("SELECT EXISTS (SELECT FROM staged)")).scalar_one():
             raise CatalogError("The feed holds no variant that can be used.", "empty")
-        known, lost = connection.execute(_COUNT_LOST, {"shop": self.shop.id}).one()
-        if not self.accept_loss and known >= LOSS_FLOOR and lost * 100 > known * self.shop.feed_max_loss_percent:
+        known, lost, missing = connection.execute(_COUNT_LOST, {"shop": self.shop.id}).one()
+        believed = self.shop.feed_max_loss_percent
+        if not self.accept_loss and known >= LOSS_FLOOR and lost * 100 > known * believed:
             raise CatalogError(
-                f"The feed no longer holds {lost} of {known} variants, more than the"
-                f" {self.shop.feed_max_loss_percent} % that are believed. If they are really gone, sync once with that accepted.",
+                f"The feed no longer holds {lost} of {known} variants, more than the {believed} % that are believed."
+                " If they are really gone, sync once with that accepted.",
                 "lost_rows",
             )
+        return bool(missing)
 
     def _mark_absent(self, connection: Connection, *, seen: bool) -> tuple[int, list[str]]:
         """Mark what the catalog no longer holds; what was missing last time too is removed.
@@ -171,6 +157,38 @@ class CatalogSync:
         return released
 
 
+@contextmanager
+def _catalog_to_itself(engine: Engine, shop: Shop, *, wait: bool) -> Iterator[Connection]:
+    """A connection on which nobody else adds variants to this shop's catalog, with room to sort a big one.
+
+    Raises:
+        SyncRunningError: somebody does, and `wait` is not wanted.
+    """
+    lock = {"lock": SYNC_LOCK, "shop": shop.id}
+    with engine.connect() as connection:
+        if wait:
+            connection.execute(_LOCK, lock)
+        elif not connection.execute(_TRY_LOCK, lock).scalar_one():
+            raise SyncRunningError("The catalog of this shop is being read already.", "running")
+        connection.execute(text(f"SET statement_timeout = '{SYNC_STATEMENT_MINUTES}min'"))
+        connection.execute(text(f"SET work_mem = '{SORT_MEMORY_MB}MB'"))
+        connection.commit()
+        try:
+            yield connection
+        finally:
+            connection.rollback()
+            connection.execute(text("DROP TABLE IF EXISTS staged"))
+            connection.execute(text("RESET work_mem"))
+            connection.execute(text("RESET statement_timeout"))
+            connection.execute(_UNLOCK, lock)
+            connection.commit()
+
+
+def _report(result: SyncResult, report: CatalogReport) -> None:
+    result.rows, result.skipped = report.rows, report.skipped
+    result.problems = [{"code": code, **asdict(problem)} for code, problem in report.problems.items()]
+
+
 @dataclass(slots=True)
 class Taken:
     """What `take_staged` wrote."""
@@ -184,12 +202,9 @@ def put_variants(
     engine: Engine, shop: Shop, variants: Sequence[CatalogVariant], clock: Callable[[], datetime]
 ) -> Taken:
     """Add or change some variants of a catalog, as merchants' programs do by the API."""
-    with engine.connect() as connection:
+    with _catalog_to_itself(engine, shop, wait=True) as connection:
         stage(connection, variants, CatalogReport(), lambda _rows: None)
-        taken = take_staged(connection, shop, clock)
-        connection.execute(text("DROP TABLE staged"))
-        connection.commit()
-        return taken
+        return take_staged(connection, shop, clock)
 
 
 def stage(
@@ -222,9 +237,11 @@ def take_staged(connection: Connection, shop: Shop, clock: Callable[[], datetime
     values = {"shop": shop.id, "now": clock()}
     changed = connection.execute(text(_UPDATE_CHANGED), values).rowcount
     added = connection.execute(text(_INSERT_NEW), values).rowcount
+    staged = connection.execute(text("SELECT count(*) FROM staged")).scalar_one()
     connection.commit()
     released: list[Released] = []
-    changes = connection.execute(text(_STOCK_CHANGES), {"shop": shop.id}).all()
+    # New variants came with their stock.
+    changes = connection.execute(text(_STOCK_CHANGES), {"shop": shop.id}).all() if added < staged else []
     for batch in _batches(changes, STOCK_BATCH):
         levels = [InventoryLevel(row.variant_id, None, row.available, None) for row in batch]
         released += stock.apply_levels(connection, shop, levels, clock()).released
@@ -250,6 +267,7 @@ def shops_due(database: Connection, now: datetime) -> list[int]:
     return sorted(rows.scalars())
 
 
+_LOCK = text("SELECT pg_advisory_lock(:lock, CAST(:shop AS integer))")
 _TRY_LOCK = text("SELECT pg_try_advisory_lock(:lock, CAST(:shop AS integer))")
 _UNLOCK = text("SELECT pg_advisory_unlock(:lock, CAST(:shop AS integer))")
 _COLUMNS = (
@@ -290,8 +308,6 @@ _INSERT_NEW = f"""
     SELECT :shop, variant_id, {", ".join(_FACTS)}, CASE WHEN stock_known THEN available ELSE 0 END, :now
       FROM staged
      WHERE NOT EXISTS (SELECT FROM variant WHERE shop_id = :shop AND variant.variant_id = staged.variant_id)
-     ORDER BY variant_id
-    ON CONFLICT DO NOTHING
 """  # noqa: S608
 _STOCK_CHANGES = """
     SELECT variant_id, staged.available FROM staged JOIN variant USING (variant_id)
@@ -300,9 +316,11 @@ _STOCK_CHANGES = """
 """
 _COUNT_LOST = text(
     """
-    SELECT count(*) AS known, count(*) FILTER (WHERE staged.variant_id IS NULL) AS lost
+    SELECT count(*) FILTER (WHERE absent_since IS NULL) AS known,
+           count(*) FILTER (WHERE absent_since IS NULL AND staged.variant_id IS NULL) AS lost,
+           count(*) FILTER (WHERE staged.variant_id IS NULL) AS missing
       FROM variant LEFT JOIN staged USING (variant_id)
-     WHERE shop_id = :shop AND removed_at IS NULL AND absent_since IS NULL
+     WHERE shop_id = :shop AND removed_at IS NULL
     """
 )
 _KNOWN = "shop_id = :shop AND removed_at IS NULL"

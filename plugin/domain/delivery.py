@@ -25,8 +25,8 @@ BATCH_SECONDS = 10.0
 """Messages of a batch that have not been begun by then are put back, so that stock is looked at again."""
 LEASE_RENEWAL_SECONDS = 10.0
 PROVIDER_DOWN_PAUSE = timedelta(seconds=15)
-FAR_ROUND_TRIP_SECONDS = 0.004
-"""A server whose greeting takes longer gets several connections: the wait, not the work, would set the pace."""
+FAR_ROUND_TRIP_SECONDS = 0.01
+"""A server whose answers take longer gets several connections: the wait, not the work, would set the pace."""
 
 
 Fill = Callable[[Shop, Sequence[ClaimedMessage]], Iterator[tuple[ClaimedMessage, Envelope]]]

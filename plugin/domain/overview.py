@@ -59,7 +59,9 @@ _LINES = text(
 
 def message_counts(database: Connection, shop_id: int) -> dict[str, int]:
     """Restock messages by state, all time."""
-    query = text("SELECT state, count(*) AS messages FROM message WHERE shop_id = :shop AND kind = 'restock' GROUP BY state")
+    query = text(
+        "SELECT state, count(*) AS messages FROM message WHERE shop_id = :shop AND kind = 'restock' GROUP BY state"
+    )
     found = {row.state: int(row.messages) for row in database.execute(query, {"shop": shop_id})}
     return {state: found.get(state, 0) for state in ("pending", "claimed", "sent", "skipped", "dead")}
 

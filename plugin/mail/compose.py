@@ -3,10 +3,10 @@
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from email.headerregistry import Address
 from email.utils import format_datetime
 from functools import cache
 from pathlib import Path
@@ -21,10 +21,11 @@ from integrations.channels.base import Envelope
 from plugin.domain.outbox import ClaimedMessage
 from plugin.domain.shops import Shop
 from plugin.mail.links import PATHS, Purpose, make_token
-from plugin.mail.mime import PreparedMail, blank
+from plugin.mail.mime import PreparedMail, blank, encoded_words, mailbox
 
 FOLDER = Path(__file__).parent
 FALLBACK_LOCALE = "en"
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,8 @@ class Composer:
         values = {**values, "words": words, "shop_name": name, "language": language}
         domain = address.rpartition("@")[2]
         headers = {
-            "From": str(Address(display_name=_one_line(name), addr_spec=address)),
-            "Subject": _one_line(words["subject"]),
+            "From": mailbox(_one_line(name), address),
+            "Subject": encoded_words(_one_line(words["subject"]), before=len("Subject: ")),
             "Date": format_datetime(now),
             "List-Id": f"<alerts.{shop.id}.{domain}>",
         }
@@ -128,15 +129,16 @@ def shown_price(item: Item, shop: Shop, language: str) -> str:
 
 
 def _values(kind: str, language: str, shop: Shop, item: Item) -> dict[str, Any]:
+    title, variant = _one_line(item.product_title), _one_line(item.variant_title)
     return {
-        "shop": {"name": shop.name, "address": shop.postal_address, "domain": shop.domain},
+        "shop": {"name": _one_line(shop.name), "address": _printable(shop.postal_address).strip()},
         "product": {
-            "title": item.product_title,
-            "variant": item.variant_title,
-            "full_title": f"{item.product_title} – {item.variant_title}" if item.variant_title else item.product_title,
+            "title": title,
+            "variant": variant,
+            "full_title": f"{title} \N{EN DASH} {variant}" if variant else title,
             "price": shown_price(item, shop, language),
-            "url": item.url,
-            "image": item.image_url,
+            "url": _printable(item.url),
+            "image": _printable(item.image_url),
         },
         "link": blank("link"),
         "kind": kind,
@@ -157,10 +159,15 @@ def _plain() -> Environment:
 @cache
 def _template(kind: str, form: str) -> BoundTemplate:
     source = (FOLDER / "templates" / f"{kind}.{form}").read_text("utf-8")
-    if form == "mjml":
-        return Environment(autoescape=True).from_string(mjml2html(source))
+    if form == "mjml":  # no fonts: they would be loaded from Google, which would learn who reads
+        return Environment(autoescape=True).from_string(mjml2html(source, fonts={}))
     return _plain().from_string(source)
 
 
 def _one_line(value: str) -> str:
-    return " ".join(value.split())
+    return " ".join(_printable(value).split())
+
+
+def _printable(value: str) -> str:
+    """Without what no mail may hold; the marks of blanks are among it."""
+    return UNPRINTABLE.sub(" ", value)

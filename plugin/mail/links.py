@@ -47,4 +47,6 @@ def _decoded(token: str) -> bytes | None:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         return None
-    return raw if len(raw) == NUMBER_BYTES + MAC_BYTES and raw[0] < 0x80 else None
+    # The last character has bits to spare: only the one spelling that `make_token` writes counts.
+    spelled = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return raw if spelled == token and len(raw) == NUMBER_BYTES + MAC_BYTES and raw[0] < 0x80 else None

@@ -48,7 +48,7 @@ class MailStore:
             return False
         draft = path.with_suffix(".part")
         draft.write_bytes(f"X-Stockbell-Recipient: {recipient}\r\n".encode() + content)
-        os.replace(draft, path)
+        draft.replace(path)
         return True
 
     def newest(self, limit: int = SHOWN_MAILS) -> list[KeptMail]:

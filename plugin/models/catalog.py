@@ -4,12 +4,12 @@ from sqlalchemy import BigInteger, Column, Index, Integer, Numeric, Table, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 
 from plugin.db import metadata
-from plugin.models.columns import FILLFACTOR, identity, moment, shop_id, words
+from plugin.models.columns import FILLFACTOR, identity, moment, shop_id, unchecked_shop_id, words
 
 variant = Table(
     "variant",
     metadata,
-    shop_id(primary_key=True),
+    unchecked_shop_id(),
     words("variant_id", primary_key=True),
     words("product_id"),
     words("product_title"),
@@ -32,7 +32,7 @@ Index("variant_absent_idx", variant.c.shop_id, postgresql_where=text("absent_sin
 inventory_level = Table(
     "inventory_level",
     metadata,
-    shop_id(primary_key=True),
+    unchecked_shop_id(),
     words("variant_id", primary_key=True),
     words("location_id", primary_key=True),
     Column("available", BigInteger),

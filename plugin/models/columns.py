@@ -15,13 +15,16 @@ def identity() -> Column[int]:
 
 def shop_id(*, primary_key: bool = False) -> Column[int]:
     """The shop that the row belongs to; every row has one."""
-    return Column(
-        "shop_id",
-        BigInteger,
-        ForeignKey("shop.id", ondelete="CASCADE"),
-        primary_key=primary_key,
-        nullable=False,
-    )
+    shop = ForeignKey("shop.id", ondelete="CASCADE")
+    return Column("shop_id", BigInteger, shop, primary_key=primary_key, nullable=False)
+
+
+def unchecked_shop_id() -> Column[int]:
+    """The same in tables whose rows come by the million: checking each for its shop costs more than writing it.
+
+    Their rows are written only by code that has just read the shop, and are erased with it by hand.
+    """
+    return Column("shop_id", BigInteger, primary_key=True, autoincrement=False)
 
 
 def moment(name: str, *, nullable: bool = True, default_now: bool = False) -> Column[Any]:

@@ -45,8 +45,8 @@ def count_confirmation(email: str) -> None:
     name = _confirmation_key(_hashed(email.lower()))
     try:
         with runtime().redis.pipeline(transaction=False) as pipeline:
+            pipeline.set(name, 0, ex=DAY_SECONDS, nx=True)  # the day begins with the first
             pipeline.incr(name)
-            pipeline.expire(name, DAY_SECONDS, nx=True)
             pipeline.execute()
     except RedisError:
         log.warning("limits_are_off")

@@ -6,6 +6,7 @@ from typing import Any
 from flask_wtf import FlaskForm
 from marshmallow import ValidationError as SchemaError
 from wtforms import BooleanField, Field, IntegerField, PasswordField, RadioField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, ValidationError
 
 from plugin.domain.shops import Shop
@@ -53,7 +54,7 @@ class SettingsForm(FlaskForm):  # type: ignore[misc]
     )
     notify = RadioField(
         "Customers to notify",
-        choices=[("all", "Everyone at once"), ("per_unit", "Some for each unit, then wait")],
+        choices=[SelectChoice("all", "Everyone at once"), SelectChoice("per_unit", "Some for each unit, then wait")],
         validate_choice=False,
     )
     customers_per_unit = WholeNumberField(
@@ -69,7 +70,7 @@ class SettingsForm(FlaskForm):  # type: ignore[misc]
         description="Recommended, and required by law in some countries: only who confirms gets in line.",
     )
     sender_name = StringField(
-        "Sender name", description="Empty: the shop’s name.", validators=[Length(max=120), _printable]
+        "Sender name", description="Empty: the name of the shop.", validators=[Length(max=120), _printable]
     )
     sender_email = StringField("Sender address", validators=[Length(max=254)])
     postal_address = TextAreaField(

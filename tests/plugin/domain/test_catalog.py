@@ -94,12 +94,12 @@ def test_stock_in_the_feed_tells_who_waits(engine: Engine, shop: ShopKeys, sync:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (json.dumps([item(1, 5), item(2, 5)])[:-40], "XX1"),
-        ("<html><body>Bad gateway</body></html>", "XX2"),
-        ("", "XX3"),
-        ("[]", "XX4"),
+        (json.dumps([item(1, 5), item(2, 5)])[:-40], "breaks off after product 1"),
+        ("<html><body>Bad gateway</body></html>", "a web page, not a feed"),
+        ("", "feed is empty"),
+        ("[]", "has no products"),
         (json.dumps([item(1, 5, link="ftp://x")]), "1 products can be used"),
-        (b'[{"id": "v1", "title": "\xff\xfe"}]', "XX5"),
+        (b'[{"id": "v1", "title": "\xff\xfe"}]', "Byte 25 of the feed"),
     ],
     ids=["cut off", "html", "empty", "no rows", "no usable row", "encoding"],
 )

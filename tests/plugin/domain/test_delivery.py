@@ -69,7 +69,7 @@ def test_a_server_without_pipelining_is_served_too(
 def test_a_far_server_gets_several_connections(
     runtime: Runtime, engine: Engine, shop: ShopKeys, sink: MailSink
 ) -> None:
-    sink.greeting_seconds = 0.05
+    sink.answer_seconds = 0.05
     restocked(engine, shop, *PEOPLE)
 
     deliver(runtime, shop)

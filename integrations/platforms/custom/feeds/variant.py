@@ -120,7 +120,10 @@ class VariantBuilder:
     def _price(self, price: object, sale_price: object, currency: object, variant_id: str) -> tuple[str, str]:
         # The types are part of the key because True == 1.
         key = (price, price.__class__, sale_price, sale_price.__class__, currency)
-        found = _recall(self._prices, key)
+        try:
+            found = self._prices.get(key)
+        except TypeError:  # A list has no key.
+            found = None
         if found is None:
             found = _remember(self._prices, key, _read_price(price, sale_price, currency))
         if found.unclear:
@@ -129,7 +132,10 @@ class VariantBuilder:
 
     def _stock(self, quantity: object, word: object, variant_id: str) -> tuple[int | None, bool]:
         key = (quantity, quantity.__class__, word)
-        found = _recall(self._stocks, key)
+        try:
+            found = self._stocks.get(key)
+        except TypeError:
+            found = None
         if found is None:
             found = _remember(self._stocks, key, _read_stock(quantity, word))
         if found.problem:
@@ -137,8 +143,16 @@ class VariantBuilder:
         return found.available, not found.problem
 
     def _collections(self, categories: object, product_type: object) -> tuple[str, ...]:
-        key = (_hashable(categories), _hashable(product_type))
-        found = _recall(self._categories, key)
+        if not (categories or product_type):
+            return ()
+        key = (
+            _hashable(categories) if categories.__class__ is list else categories,
+            _hashable(product_type) if product_type.__class__ is list else product_type,
+        )
+        try:
+            found = self._categories.get(key)
+        except TypeError:
+            found = None
         if found is None:
             found = _remember(self._categories, key, _read_collections(categories, product_type))
         return found
@@ -201,21 +215,13 @@ def _text(value: object) -> str | None:
     return text or None
 
 
-def _hashable(value: object) -> object:
-    """A key for a list of names; other lists have none (a list is no key)."""
-    if value.__class__ is not list:
-        return value
+def _hashable(names: Any) -> object:
+    """A key for a list of names; for a list of anything else the list itself, which is no key."""
     try:
-        return "\x00".join(value)
+        "".join(names)  # Only a list of texts passes; True and 1 would be the same key.
     except TypeError:
-        return value
-
-
-def _recall(remembered: dict[Any, _T], key: object) -> _T | None:
-    try:
-        return remembered.get(key)
-    except TypeError:
-        return None
+        return names
+    return tuple(names)
 
 
 def _remember(remembered: dict[Any, _T], key: object, value: _T) -> _T:
