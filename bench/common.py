@@ -69,7 +69,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "STOCKBELL_SMTP_URL": settings.smtp_url,
         "STOCKBELL_PORT": str(settings.port),
         "STOCKBELL_ALLOW_LOOPBACK": "1",
-        "STOCKBELL_SUBSCRIBE_LIMIT": "0",
+        "STOCKBELL_SUBSCRIBE_LIMIT": "1000000",  # counted, as in production, and never reached
         "STOCKBELL_WEB_PROCESSES": str(settings.web_processes),
     }
 

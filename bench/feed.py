@@ -50,7 +50,7 @@ def main() -> None:
             )
             feed.unlink()
             with runtime.engine.begin() as database:
-                database.execute(text("TRUNCATE shop, variant RESTART IDENTITY CASCADE"))
+                database.execute(text("TRUNCATE shop, variant, subscription, restock RESTART IDENTITY CASCADE"))
     head = ["feed", "COPY", "first sync", "ratio", "peak memory", "same feed again", "1,000 changes"]
     common.table(head, rows)
 

@@ -13,7 +13,7 @@ from plugin.domain import shops
 from plugin.runtime import Runtime
 
 CLIENTS = 4
-REQUESTS = 1500
+REQUESTS = 1000
 ROUNDS = 5
 
 
@@ -58,7 +58,9 @@ def _shop(runtime: Runtime) -> str:
                 " SELECT 1, 'v' || n, 'p', 'Shirt' FROM generate_series(0, 99) AS n"
             )
         )
-        database.execute(text("CREATE TABLE bare (id bigserial PRIMARY KEY, variant_id text, email text, at timestamptz)"))
+        database.execute(
+            text("CREATE TABLE bare (id bigserial PRIMARY KEY, variant_id text, email text, at timestamptz)")
+        )
     return new.public_key
 
 

@@ -1,6 +1,7 @@
 """The way to PostgreSQL: engine, transactions, migrations."""
 
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
@@ -25,10 +26,11 @@ def sqlalchemy_url(database_url: str) -> URL:
     return make_url(database_url).set(drivername="postgresql+psycopg")
 
 
-def make_engine(database_url: str, *, pool_size: int = 5) -> Engine:
+def make_engine(database_url: str, *, pool_size: int = 5, **options: Any) -> Engine:
     """An engine whose connections give up: connecting after 10 s, a statement after 60 s."""
     return create_engine(
         sqlalchemy_url(database_url),
+        **options,
         hide_parameters=True,  # they hold addresses, and errors are logged
         pool_size=pool_size,
         max_overflow=5,

@@ -80,7 +80,11 @@ def engine(database_url: str) -> Iterator[Engine]:
     engine = db.make_engine(database_url)
     yield engine
     with engine.begin() as database:
-        database.execute(text("TRUNCATE shop, merchant, variant, inventory_level RESTART IDENTITY CASCADE"))
+        database.execute(
+            text(
+                "TRUNCATE shop, merchant, variant, inventory_level, subscription, suppression, restock RESTART IDENTITY CASCADE"
+            )
+        )
     engine.dispose()
 
 

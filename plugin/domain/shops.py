@@ -29,6 +29,8 @@ class Shop:
     """One shop as the database has it at one moment."""
 
     id: int
+    version: str
+    """Another one after each change of the row; PostgreSQL's xmin."""
     platform: str
     name: str
     domain: str
@@ -143,7 +145,7 @@ def of_merchant(database: Connection, merchant_id: int) -> list[Shop]:
     """The shops that a merchant may see, oldest first."""
     rows = database.execute(
         text(
-            "SELECT shop.* FROM shop JOIN membership ON membership.shop_id = shop.id"
+            "SELECT shop.*, shop.xmin::text AS version FROM shop JOIN membership ON membership.shop_id = shop.id"
             " WHERE merchant_id = :merchant AND uninstalled_at IS NULL ORDER BY shop.id"
         ),
         {"merchant": merchant_id},
@@ -198,7 +200,7 @@ def _hashed(api_key: str) -> bytes:
 
 
 def _find(database: Connection, column: Literal["id", "public_key", "api_key_hash"], value: object) -> Shop | None:
-    query = f"SELECT * FROM shop WHERE {column} = :value AND uninstalled_at IS NULL"  # noqa: S608
+    query = f"SELECT *, xmin::text AS version FROM shop WHERE {column} = :value AND uninstalled_at IS NULL"  # noqa: S608
     row = database.execute(text(query), {"value": value}).mappings().first()
     return _shop(row) if row else None
 

@@ -158,10 +158,14 @@ def _plain() -> Environment:
 
 @cache
 def _template(kind: str, form: str) -> BoundTemplate:
-    source = (FOLDER / "templates" / f"{kind}.{form}").read_text("utf-8")
+    source = _source(f"{kind}.{form}")
     if form == "mjml":  # no fonts: they would be loaded from Google, which would learn who reads
-        return Environment(autoescape=True).from_string(mjml2html(source, fonts={}))
+        return Environment(autoescape=True).from_string(mjml2html(source, fonts={}, include_loader=_source))
     return _plain().from_string(source)
+
+
+def _source(name: str) -> str:
+    return (FOLDER / "templates" / name).read_text("utf-8")
 
 
 def _one_line(value: str) -> str:

@@ -9,7 +9,7 @@ from plugin.models.columns import FILLFACTOR, identity, moment, shop_id, uncheck
 variant = Table(
     "variant",
     metadata,
-    unchecked_shop_id(),
+    unchecked_shop_id(primary_key=True),
     words("variant_id", primary_key=True),
     words("product_id"),
     words("product_title"),
@@ -32,7 +32,7 @@ Index("variant_absent_idx", variant.c.shop_id, postgresql_where=text("absent_sin
 inventory_level = Table(
     "inventory_level",
     metadata,
-    unchecked_shop_id(),
+    unchecked_shop_id(primary_key=True),
     words("variant_id", primary_key=True),
     words("location_id", primary_key=True),
     Column("available", BigInteger),

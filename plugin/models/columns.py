@@ -19,12 +19,13 @@ def shop_id(*, primary_key: bool = False) -> Column[int]:
     return Column("shop_id", BigInteger, shop, primary_key=primary_key, nullable=False)
 
 
-def unchecked_shop_id() -> Column[int]:
-    """The same in tables whose rows come by the million: checking each for its shop costs more than writing it.
+def unchecked_shop_id(*, primary_key: bool = False) -> Column[int]:
+    """The same in tables whose rows come in great numbers.
 
-    Their rows are written only by code that has just read the shop, and are erased with it by hand.
+    Checking each for its shop would lock the shop's row every time, and cost more than writing the row. They are
+    written only by code that has just read the shop, and are erased with it by hand.
     """
-    return Column("shop_id", BigInteger, primary_key=True, autoincrement=False)
+    return Column("shop_id", BigInteger, primary_key=primary_key, autoincrement=False, nullable=False)
 
 
 def moment(name: str, *, nullable: bool = True, default_now: bool = False) -> Column[Any]:

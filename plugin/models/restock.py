@@ -14,13 +14,13 @@ from sqlalchemy import (
 )
 
 from plugin.db import metadata
-from plugin.models.columns import FILLFACTOR, identity, moment, shop_id, words
+from plugin.models.columns import FILLFACTOR, identity, moment, unchecked_shop_id, words
 
 restock = Table(
     "restock",
     metadata,
     identity(),
-    shop_id(),
+    unchecked_shop_id(),
     words("variant_id"),
     words("cause"),  # stock, notify_now
     moment("opened_at", nullable=False),
@@ -43,7 +43,7 @@ release = Table(
     "release",
     metadata,
     identity(),
-    shop_id(),
+    unchecked_shop_id(),
     Column("restock_id", BigInteger, ForeignKey("restock.id", ondelete="CASCADE"), nullable=False, index=True),
     words("variant_id"),
     moment("released_at", nullable=False),
@@ -58,7 +58,7 @@ message = Table(
     "message",
     metadata,
     identity(),
-    shop_id(),
+    unchecked_shop_id(),
     Column("subscription_id", BigInteger, ForeignKey("subscription.id", ondelete="CASCADE"), nullable=False),
     Column("release_id", BigInteger, ForeignKey("release.id", ondelete="CASCADE")),
     words("kind"),  # restock, confirmation

@@ -3,13 +3,13 @@
 from sqlalchemy import Boolean, CheckConstraint, Column, Index, LargeBinary, Table, text
 
 from plugin.db import metadata
-from plugin.models.columns import FILLFACTOR, identity, moment, shop_id, words
+from plugin.models.columns import FILLFACTOR, identity, moment, unchecked_shop_id, words
 
 subscription = Table(
     "subscription",
     metadata,
     identity(),
-    shop_id(),
+    unchecked_shop_id(),
     words("variant_id"),
     words("email"),
     words("email_key"),  # lower case: one person, however the address is typed
@@ -52,7 +52,7 @@ Index("subscription_email_idx", subscription.c.shop_id, subscription.c.email_key
 suppression = Table(
     "suppression",
     metadata,
-    shop_id(primary_key=True),
+    unchecked_shop_id(primary_key=True),
     words("channel", primary_key=True),
     words("address", primary_key=True),
     words("reason"),  # unsubscribed, bounced, complained

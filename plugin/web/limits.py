@@ -34,10 +34,11 @@ def check_sign_up(shop: Shop, email: str) -> bool:
     if not limit:
         return True
     address = _hashed(email.lower())
-    by_network, by_address = _count(f"sign-up:{shop.id}:{_hashed(request.remote_addr or '')}", f"sign-up:{address}")
+    network = f"sign-up:{shop.id}:{_hashed(request.remote_addr or '')}"
+    by_network, by_address, confirmations = _count(network, f"sign-up:{address}", read=_confirmation_key(address))
     if by_network > limit or by_address > ADDRESS_LIMIT:
         _refuse()
-    return not shop.double_opt_in or _confirmations(address) < CONFIRMATIONS_A_DAY
+    return confirmations < CONFIRMATIONS_A_DAY
 
 
 def count_confirmation(email: str) -> None:
@@ -58,13 +59,17 @@ def check_sign_in(account: str) -> None:
     Raises:
         APIError: 429.
     """
-    counts = _count(f"sign-in:{_hashed(request.remote_addr or '')}", f"sign-in:{_hashed(account.lower())}")
-    if max(counts) > SIGN_IN_LIMIT:
+    network = f"sign-in:{_hashed(request.remote_addr or '')}"
+    by_network, by_account, _ = _count(network, f"sign-in:{_hashed(account.lower())}")
+    if max(by_network, by_account) > SIGN_IN_LIMIT:
         _refuse()
 
 
-def _count(*keys: str) -> list[int]:
-    """Add one to each of this minute's counters; the new values, or zeros without Redis."""
+def _count(*keys: str, read: str = "stockbell:limit:none") -> list[int]:
+    """Add one to each of this minute's counters; their new values, then the one of the counter to read.
+
+    Zeros without Redis.
+    """
     minute = int(time.time()) // WINDOW_SECONDS
     try:
         with runtime().redis.pipeline(transaction=False) as pipeline:
@@ -72,18 +77,11 @@ def _count(*keys: str) -> list[int]:
                 name = f"stockbell:limit:{key}:{minute}"
                 pipeline.incr(name)
                 pipeline.expire(name, WINDOW_SECONDS)
-            return [int(value) for value in pipeline.execute()[::2]]
+            pipeline.get(read)
+            return [int(value or 0) for value in pipeline.execute()[::2]]
     except RedisError:
         log.warning("limits_are_off")
-        return [0] * len(keys)
-
-
-def _confirmations(address: str) -> int:
-    """Confirmation mails to this address in the day that began with the first of them."""
-    try:
-        return int(runtime().redis.get(_confirmation_key(address)) or 0)
-    except RedisError:
-        return 0
+        return [0] * (len(keys) + 1)
 
 
 def _confirmation_key(address: str) -> str:

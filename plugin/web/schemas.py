@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ MOST_ID_CHARS = 255
 MOST_LOCALE_CHARS = 35
 MOST_UNITS = 2**31 - 1
 MOST_NUMBER = 2**63 - 1
+MOST_PRICE = 10**12
 MOST_LEVELS = 1000
 MOST_VARIANTS = 1000
 MOST_FUTURE = timedelta(hours=24)
@@ -50,6 +52,11 @@ def _printable(value: str) -> None:
 
 def _lines(value: str) -> None:
     _printable(value.replace("\r", "").replace("\n", ""))
+
+
+def _price(value: Decimal) -> None:
+    if not 0 <= value <= MOST_PRICE:
+        raise ValidationError(f"Must be from 0 to {MOST_PRICE}.")
 
 
 def identifier(**options: Any) -> fields.String:
@@ -218,7 +225,8 @@ class CatalogVariantSchema(Payload):
         load_default=None,
         as_string=True,
         allow_nan=False,
-        validate=validate.Range(0, 10**12),
+        validate=_price,
+        metadata={"description": "In major units, with a point"},
     )
     currency = fields.String(load_default="", validate=validate.Regexp(CURRENCY))
     collections = fields.List(

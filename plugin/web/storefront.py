@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response, g, request
+from flask import Response, current_app, g, request
 from flask.typing import ResponseReturnValue
 from flask.views import MethodView
 from sqlalchemy import Connection, text
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from plugin.domain import shops, subscriptions
 from plugin.domain.rules import is_sellable
 from plugin.domain.shops import Shop
-from plugin.domain.subscriptions import Joined, Request, UnknownVariantError
+from plugin.domain.subscriptions import Joined, Request, ShopChangedError, UnknownVariantError
 from plugin.runtime import now
 from plugin.web import limits
 from plugin.web.errors import APIError
@@ -25,6 +25,7 @@ from plugin.web.schemas import (
 STATE_SECONDS = 10
 MOST_BODY_BYTES = 16 * 1024
 PREFLIGHT_SECONDS = 24 * 3600
+MOST_REMEMBERED_SHOPS = 10_000
 
 blueprint = Blueprint(
     "storefront",
@@ -60,24 +61,48 @@ def sign_up(database: Connection, shop: Shop, data: dict[str, Any]) -> Joined:
 
 
 def autocommit() -> Connection:
-    """A connection on which each statement is its own transaction: one round trip instead of three."""
-    return runtime().engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    """A connection on which each statement is its own transaction."""
+    return runtime().quick_engine.connect()
+
+
+def _remembered_shop(public_key: str) -> Shop:
+    """A shop as this process knows it; `subscriptions.join` finds out when that is no longer true."""
+    known: dict[str, Shop] = current_app.extensions.setdefault("stockbell.shops", {})
+    shop = known.get(public_key)
+    if shop is None:
+        if len(known) >= MOST_REMEMBERED_SHOPS:
+            known.clear()
+        shop = known[public_key] = _read_shop(public_key)
+    return shop
+
+
+def _forget_shop(shop: Shop) -> None:
+    current_app.extensions.get("stockbell.shops", {}).pop(shop.public_key, None)
+
+
+def _read_shop(public_key: str) -> Shop:
+    with autocommit() as database:
+        shop = shops.by_public_key(database, public_key)
+    if shop is None:
+        raise APIError(404, "There is no shop with this key.", code="unknown_shop")
+    return shop
 
 
 @blueprint.before_request
 def find_shop() -> ResponseReturnValue | None:
     """Find the shop, and let only its own pages in."""
     public_key = (request.view_args or {}).pop("public_key", "")
-    with autocommit() as database:
-        shop = shops.by_public_key(database, public_key)
-    if shop is None:
-        raise APIError(404, "There is no shop with this key.", code="unknown_shop")
-    g.shop = shop
+    g.shop = _remembered_shop(public_key) if request.method == "POST" else _read_shop(public_key)
     request.max_content_length = MOST_BODY_BYTES
+    _check_origin(g.shop)
+    return Response(status=204) if request.method == "OPTIONS" else None
+
+
+def _check_origin(shop: Shop) -> None:
     origin = request.headers.get("Origin")
     if origin and origin not in shop.origins and origin != runtime().settings.public_url:
+        _forget_shop(shop)
         raise APIError(403, "This shop's pages are elsewhere.", code="foreign_origin")
-    return Response(status=204) if request.method == "OPTIONS" else None
 
 
 @blueprint.after_request
@@ -110,12 +135,21 @@ class Subscriptions(MethodView):
 
         The answer is the same for a new, a known and a suppressed address.
         """
-        shop: Shop = g.shop
-        in_stock = False
-        if not data["website"]:  # a robot is told what people are told
+        if data["website"]:  # a robot is told what people are told
+            return _accepted(in_stock=False)
+        try:
             with autocommit() as database:
-                in_stock = sign_up(database, shop, data).in_stock
-        return {"status": "accepted", "confirmation_required": shop.double_opt_in, "in_stock": in_stock}
+                return _accepted(in_stock=sign_up(database, g.shop, data).in_stock)
+        except ShopChangedError:
+            _forget_shop(g.shop)
+            g.shop = _remembered_shop(g.shop.public_key)
+            _check_origin(g.shop)
+            with autocommit() as database:
+                return _accepted(in_stock=sign_up(database, g.shop, data).in_stock)
+
+
+def _accepted(*, in_stock: bool) -> dict[str, Any]:
+    return {"status": "accepted", "confirmation_required": g.shop.double_opt_in, "in_stock": in_stock}
 
 
 @blueprint.route("/variants/<id:variant_id>")

@@ -140,7 +140,12 @@ def test_the_merchant_sees_the_line_and_notifies_by_hand(demo: Running, page: Pa
 def test_a_second_start_in_the_same_home_says_so(demo: Running) -> None:
     environment = {**os.environ, "STOCKBELL_HOME": str(demo.home), "STOCKBELL_PORT": "1"}
     done = subprocess.run(
-        [sys.executable, "-m", "plugin.cli", "up"], env=environment, cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "plugin.cli", "up"],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert done.returncode == 1
@@ -150,7 +155,10 @@ def test_a_second_start_in_the_same_home_says_so(demo: Running) -> None:
 def test_a_taken_port_and_an_unwritable_home_are_one_clear_line(demo: Running, tmp_path: Path) -> None:
     port = demo.mailbox.split(":")[2].split("/")[0]
     (tmp_path / "file").write_text("")
-    for home, words in ((tmp_path / "free", f"Port {port} on 127.0.0.1 cannot be used"), (tmp_path / "file", "cannot be")):
+    for home, words in (
+        (tmp_path / "free", f"Port {port} on 127.0.0.1 cannot be used"),
+        (tmp_path / "file", "cannot be"),
+    ):
         environment = {**os.environ, "STOCKBELL_HOME": str(home), "STOCKBELL_PORT": port}
         done = subprocess.run(
             [sys.executable, "-m", "plugin.cli", "up"],

@@ -40,9 +40,7 @@ class Request:
     body: Any = None
 
 
-def accepted(
-    *, confirmation_required: bool = False, in_stock: bool = False, delay_seconds: float = 0
-) -> Answer:
+def accepted(*, confirmation_required: bool = False, in_stock: bool = False, delay_seconds: float = 0) -> Answer:
     """The contract's answer to a subscription."""
     body = {"status": "accepted", "confirmation_required": confirmation_required, "in_stock": in_stock}
     return Answer(202, body, delay_seconds=delay_seconds)
@@ -218,6 +216,4 @@ class Stub:
         variant_id = request.path.rsplit("/", 1)[1]
         if variant_id not in self.availability:
             return refused(404, "not_found")
-        return Answer(
-            200, {"variant_id": variant_id, "available": self.availability[variant_id], "waiting": 0}
-        )
+        return Answer(200, {"variant_id": variant_id, "available": self.availability[variant_id], "waiting": 0})

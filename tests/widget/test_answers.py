@@ -23,9 +23,7 @@ pytestmark = pytest.mark.browser
         (accepted(in_stock=True), "Good news", "available right now. Reload the page to buy it."),
     ],
 )
-def test_announces_the_answer(
-    storefront: Storefront, stub: Stub, answer: Answer, title: str, sentence: str
-) -> None:
+def test_announces_the_answer(storefront: Storefront, stub: Stub, answer: Answer, title: str, sentence: str) -> None:
     stub.subscription_answer = answer
     storefront.visit()
     storefront.sign_up()
@@ -110,17 +108,13 @@ def test_keeps_the_address_when_the_server_cannot_be_reached(storefront: Storefr
 def test_gives_up_after_ten_seconds(storefront: Storefront, stub: Stub) -> None:
     stub.subscription_answer = accepted(delay_seconds=1)
     storefront.visit()
-    storefront.page.evaluate(
-        "() => { const wait = setTimeout; window.setTimeout = (run, ms) => wait(run, ms / 100); }"
-    )
+    storefront.page.evaluate("() => { const wait = setTimeout; window.setTimeout = (run, ms) => wait(run, ms / 100); }")
     storefront.sign_up()
 
     expect(storefront.alert).to_contain_text("We could not reach the shop.")
 
 
-def test_answer_for_one_variant_never_shows_in_the_form_of_another(
-    storefront: Storefront, stub: Stub
-) -> None:
+def test_answer_for_one_variant_never_shows_in_the_form_of_another(storefront: Storefront, stub: Stub) -> None:
     stub.subscription_answer = accepted(delay_seconds=0.2)
     storefront.visit()
     storefront.sign_up()

@@ -92,13 +92,9 @@ def test_reads_the_variant_from_the_nearest_product_form(storefront: Storefront,
     expect(storefront.button).to_be_visible()
 
 
-def test_reads_the_variant_that_a_script_writes_into_a_hidden_field(
-    storefront: Storefront, stub: Stub
-) -> None:
+def test_reads_the_variant_that_a_script_writes_into_a_hidden_field(storefront: Storefront, stub: Stub) -> None:
     stub.availability = {"v1": True, "v2": False}
-    storefront.visit(
-        '<form><input type="hidden" name="id" value="v1"><stockbell-notify></stockbell-notify></form>'
-    )
+    storefront.visit('<form><input type="hidden" name="id" value="v1"><stockbell-notify></stockbell-notify></form>')
 
     storefront.page.evaluate("document.querySelector('input[name=id]').value = 'v2'")
 
@@ -112,9 +108,7 @@ def test_reads_the_variant_from_the_address(storefront: Storefront, stub: Stub) 
     expect(storefront.button).to_be_visible()
 
 
-def test_shows_the_pages_own_fallback_when_the_script_does_not_come(
-    storefront: Storefront, stub: Stub
-) -> None:
+def test_shows_the_pages_own_fallback_when_the_script_does_not_come(storefront: Storefront, stub: Stub) -> None:
     stub.pages["/product"] = ({}, '<stockbell-notify><a href="/hosted">Notify me</a></stockbell-notify>')
     storefront.page.goto(f"{stub.shop}/product")
 

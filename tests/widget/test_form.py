@@ -187,9 +187,7 @@ def test_double_click_does_not_close_the_answer(storefront: Storefront) -> None:
         ("ada@example", "Please check the address."),
     ],
 )
-def test_names_a_wrong_address_beside_its_field(
-    storefront: Storefront, stub: Stub, address: str, message: str
-) -> None:
+def test_names_a_wrong_address_beside_its_field(storefront: Storefront, stub: Stub, address: str, message: str) -> None:
     storefront.visit()
     storefront.open()
     expect(storefront.email).to_have_attribute("aria-invalid", "false")

@@ -86,9 +86,7 @@ def test_changes_no_style_of_the_page(storefront: Storefront) -> None:
 
 def test_keys_typed_in_the_form_do_not_reach_the_themes_shortcuts(storefront: Storefront) -> None:
     storefront.visit()
-    storefront.page.evaluate(
-        "window.keys = []; addEventListener('keydown', (event) => keys.push(event.key));"
-    )
+    storefront.page.evaluate("window.keys = []; addEventListener('keydown', (event) => keys.push(event.key));")
     storefront.open()
     storefront.email.press("s")
 

@@ -30,6 +30,32 @@ def upgrade() -> None:
         sa.UniqueConstraint("email", name=op.f("merchant_email_key")),
     )
     op.create_table(
+        "restock",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("shop_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("variant_id", sa.Text(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("next_release_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("close_reason", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.CheckConstraint(
+            "(closed_at IS NULL) = (next_release_at IS NOT NULL)", name=op.f("restock_open_has_due_time_check")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("restock_pkey")),
+    )
+    op.create_index(
+        "restock_due_idx", "restock", ["next_release_at"], unique=False, postgresql_where=sa.text("closed_at IS NULL")
+    )
+    op.create_index("restock_history_idx", "restock", ["shop_id", "variant_id", "id"], unique=False)
+    op.create_index(
+        "restock_open_key",
+        "restock",
+        ["shop_id", "variant_id"],
+        unique=True,
+        postgresql_where=sa.text("closed_at IS NULL"),
+    )
+    op.create_table(
         "shop",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("platform", sa.Text(), nullable=False),
@@ -61,6 +87,55 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("shop_pkey")),
         sa.UniqueConstraint("api_key_hash", name=op.f("shop_api_key_hash_key")),
         sa.UniqueConstraint("public_key", name=op.f("shop_public_key_key")),
+    )
+    op.create_table(
+        "subscription",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("shop_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("variant_id", sa.Text(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("email_key", sa.Text(), nullable=False),
+        sa.Column("phone", sa.Text(), nullable=True),
+        sa.Column("locale", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("state_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("joined_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("page_url", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("marketing_consent", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("link_key", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint(
+            "state IN ('unconfirmed', 'waiting', 'released', 'notified', 'undeliverable', 'unsubscribed')",
+            name=op.f("subscription_state_check"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("subscription_pkey")),
+        postgresql_with={"fillfactor": "80"},
+    )
+    op.create_index(
+        "subscription_active_key",
+        "subscription",
+        ["shop_id", "variant_id", "email_key"],
+        unique=True,
+        postgresql_where=sa.text("state IN ('unconfirmed', 'waiting', 'released')"),
+    )
+    op.create_index("subscription_email_idx", "subscription", ["shop_id", "email_key"], unique=False)
+    op.create_index(
+        "subscription_line_idx",
+        "subscription",
+        ["shop_id", "variant_id", "joined_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.create_table(
+        "suppression",
+        sa.Column("shop_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("shop_id", "channel", "address", name=op.f("suppression_pkey")),
     )
     op.create_table(
         "variant",
@@ -119,87 +194,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("shop_id", "merchant_id", name=op.f("membership_pkey")),
     )
     op.create_table(
-        "restock",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("shop_id", sa.BigInteger(), nullable=False),
-        sa.Column("variant_id", sa.Text(), nullable=False),
-        sa.Column("cause", sa.Text(), nullable=False),
-        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("next_release_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("close_reason", sa.Text(), server_default=sa.text("''"), nullable=False),
-        sa.CheckConstraint(
-            "(closed_at IS NULL) = (next_release_at IS NOT NULL)", name=op.f("restock_open_has_due_time_check")
-        ),
-        sa.ForeignKeyConstraint(["shop_id"], ["shop.id"], name=op.f("restock_shop_id_fkey"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("id", name=op.f("restock_pkey")),
-    )
-    op.create_index(
-        "restock_due_idx", "restock", ["next_release_at"], unique=False, postgresql_where=sa.text("closed_at IS NULL")
-    )
-    op.create_index("restock_history_idx", "restock", ["shop_id", "variant_id", "id"], unique=False)
-    op.create_index(
-        "restock_open_key",
-        "restock",
-        ["shop_id", "variant_id"],
-        unique=True,
-        postgresql_where=sa.text("closed_at IS NULL"),
-    )
-    op.create_table(
-        "subscription",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("shop_id", sa.BigInteger(), nullable=False),
-        sa.Column("variant_id", sa.Text(), nullable=False),
-        sa.Column("email", sa.Text(), nullable=False),
-        sa.Column("email_key", sa.Text(), nullable=False),
-        sa.Column("phone", sa.Text(), nullable=True),
-        sa.Column("locale", sa.Text(), server_default=sa.text("''"), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), server_default=sa.text("''"), nullable=False),
-        sa.Column("state_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("joined_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("page_url", sa.Text(), server_default=sa.text("''"), nullable=False),
-        sa.Column("marketing_consent", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-        sa.Column("link_key", sa.LargeBinary(), nullable=False),
-        sa.CheckConstraint(
-            "state IN ('unconfirmed', 'waiting', 'released', 'notified', 'undeliverable', 'unsubscribed')",
-            name=op.f("subscription_state_check"),
-        ),
-        sa.ForeignKeyConstraint(["shop_id"], ["shop.id"], name=op.f("subscription_shop_id_fkey"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("id", name=op.f("subscription_pkey")),
-        postgresql_with={"fillfactor": "80"},
-    )
-    op.create_index(
-        "subscription_active_key",
-        "subscription",
-        ["shop_id", "variant_id", "email_key"],
-        unique=True,
-        postgresql_where=sa.text("state IN ('unconfirmed', 'waiting', 'released')"),
-    )
-    op.create_index("subscription_email_idx", "subscription", ["shop_id", "email_key"], unique=False)
-    op.create_index(
-        "subscription_line_idx",
-        "subscription",
-        ["shop_id", "variant_id", "joined_at", "id"],
-        unique=False,
-        postgresql_where=sa.text("state = 'waiting'"),
-    )
-    op.create_table(
-        "suppression",
-        sa.Column("shop_id", sa.BigInteger(), nullable=False),
-        sa.Column("channel", sa.Text(), nullable=False),
-        sa.Column("address", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.ForeignKeyConstraint(["shop_id"], ["shop.id"], name=op.f("suppression_shop_id_fkey"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("shop_id", "channel", "address", name=op.f("suppression_pkey")),
-    )
-    op.create_table(
         "release",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("shop_id", sa.BigInteger(), nullable=False),
+        sa.Column("shop_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("restock_id", sa.BigInteger(), nullable=False),
         sa.Column("variant_id", sa.Text(), nullable=False),
         sa.Column("released_at", sa.DateTime(timezone=True), nullable=False),
@@ -211,14 +208,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["restock_id"], ["restock.id"], name=op.f("release_restock_id_fkey"), ondelete="CASCADE"
         ),
-        sa.ForeignKeyConstraint(["shop_id"], ["shop.id"], name=op.f("release_shop_id_fkey"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("release_pkey")),
     )
     op.create_index(op.f("release_restock_id_idx"), "release", ["restock_id"], unique=False)
     op.create_table(
         "message",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("shop_id", sa.BigInteger(), nullable=False),
+        sa.Column("shop_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("subscription_id", sa.BigInteger(), nullable=False),
         sa.Column("release_id", sa.BigInteger(), nullable=True),
         sa.Column("kind", sa.Text(), nullable=False),
@@ -238,7 +234,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["release_id"], ["release.id"], name=op.f("message_release_id_fkey"), ondelete="CASCADE"
         ),
-        sa.ForeignKeyConstraint(["shop_id"], ["shop.id"], name=op.f("message_shop_id_fkey"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
             ["subscription_id"], ["subscription.id"], name=op.f("message_subscription_id_fkey"), ondelete="CASCADE"
         ),
@@ -304,6 +299,11 @@ def downgrade() -> None:
     op.drop_table("message")
     op.drop_index(op.f("release_restock_id_idx"), table_name="release")
     op.drop_table("release")
+    op.drop_table("membership")
+    op.drop_index("catalog_sync_newest_idx", table_name="catalog_sync")
+    op.drop_table("catalog_sync")
+    op.drop_index("variant_absent_idx", table_name="variant", postgresql_where=sa.text("absent_since IS NOT NULL"))
+    op.drop_table("variant")
     op.drop_table("suppression")
     op.drop_index("subscription_line_idx", table_name="subscription", postgresql_where=sa.text("state = 'waiting'"))
     op.drop_index("subscription_email_idx", table_name="subscription")
@@ -313,16 +313,11 @@ def downgrade() -> None:
         postgresql_where=sa.text("state IN ('unconfirmed', 'waiting', 'released')"),
     )
     op.drop_table("subscription")
+    op.drop_table("shop")
     op.drop_index("restock_open_key", table_name="restock", postgresql_where=sa.text("closed_at IS NULL"))
     op.drop_index("restock_history_idx", table_name="restock")
     op.drop_index("restock_due_idx", table_name="restock", postgresql_where=sa.text("closed_at IS NULL"))
     op.drop_table("restock")
-    op.drop_table("membership")
-    op.drop_index("catalog_sync_newest_idx", table_name="catalog_sync")
-    op.drop_table("catalog_sync")
-    op.drop_index("variant_absent_idx", table_name="variant", postgresql_where=sa.text("absent_since IS NOT NULL"))
-    op.drop_table("variant")
-    op.drop_table("shop")
     op.drop_table("merchant")
     op.drop_table("inventory_level")
     # ### end Alembic commands ###

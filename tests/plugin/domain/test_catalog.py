@@ -216,7 +216,9 @@ def test_the_api_adds_and_changes_variants_and_leaves_the_others(engine: Engine,
     assert states(engine, shop) == {"a@x.example": "released"}
 
 
-@pytest.mark.parametrize("odd", ["a\tb", "back\\slash", "new\nline", 'quo"te', "NUL-free \\N", "{brace}", "umläut", "🧦"])
+@pytest.mark.parametrize(
+    "odd", ["a\tb", "back\\slash", "new\nline", 'quo"te', "NUL-free \\N", "{brace}", "umläut", "🧦"]
+)
 def test_odd_text_survives_the_copy(engine: Engine, shop: ShopKeys, odd: str) -> None:
     catalog.put_variants(engine, load(engine, shop), [variant(odd, product_title=odd, collections=(odd, "b,c"))], now)
 
