@@ -42,7 +42,7 @@ def main() -> None:
             rate, floor = _median(rates), _median(floors)
             row = [f"{workers} worker{'s' * (workers > 1)}", f"{rate:,.0f}", f"{rate / floor:.2f}"]
             rows.append([*row, f"{max(memory):.0f} MB"])
-        rows.insert(0, ["bare smtplib loop, 1 connection", f"{_median(floors):,.0f}", "1", "–"])
+        rows.insert(0, ["bare smtplib loop, 1 connection", f"{_median(floors):,.0f}", "1", ""])
     common.table(["", "mails/s", "ratio", "peak memory of a worker"], rows)
 
 

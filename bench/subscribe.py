@@ -4,7 +4,6 @@ import json
 import multiprocessing
 import socket
 import time
-from collections.abc import Callable
 
 from sqlalchemy import text
 
@@ -33,18 +32,15 @@ def main() -> None:
             ours, floor, opt_in = [], [], []
             path = f"/api/v1/storefront/{public_key}/subscriptions"
             for number in range(ROUNDS + 1):
-                rates = [
-                    _round(bare_port, "/subscriptions", f"f{number}"),
-                    _with_opt_in(runtime, False, lambda: _round(runtime.settings.port, path, f"o{number}")),
-                    _with_opt_in(runtime, True, lambda: _round(runtime.settings.port, path, f"d{number}")),
-                ]
-                if number:  # the first round warms up
-                    for kept, rate in zip((floor, ours, opt_in), rates, strict=True):
-                        kept.append(rate)
-    base = sorted(floor)[ROUNDS // 2]
+                floor.append(_round(bare_port, "/subscriptions", f"f{number}"))
+                _set_opt_in(runtime, wanted=False)
+                ours.append(_round(runtime.settings.port, path, f"o{number}"))
+                _set_opt_in(runtime, wanted=True)
+                opt_in.append(_round(runtime.settings.port, path, f"d{number}"))
+    base = _median(floor)
     rows = [["bare Flask route, one INSERT", f"{base:,.0f}", "1"]]
     for name, rates in (("sign-up, single opt-in", ours), ("sign-up, double opt-in (a mail is queued)", opt_in)):
-        rate = sorted(rates)[ROUNDS // 2]
+        rate = _median(rates)
         rows.append([name, f"{rate:,.0f}", f"{rate / base:.2f}"])
     common.table(["", "requests/s", "ratio"], rows)
 
@@ -64,10 +60,14 @@ def _shop(runtime: Runtime) -> str:
     return new.public_key
 
 
-def _with_opt_in(runtime: Runtime, wanted: bool, run: Callable[[], float]) -> float:  # noqa: FBT001
+def _median(rates: list[float]) -> float:
+    """Of all rounds but the first, which warms up."""
+    return sorted(rates[1:])[ROUNDS // 2]
+
+
+def _set_opt_in(runtime: Runtime, *, wanted: bool) -> None:
     with runtime.engine.begin() as database:
         shops.change_settings(database, 1, {"double_opt_in": wanted})
-    return run()
 
 
 def _round(port: int, path: str, mark: str) -> float:
@@ -83,8 +83,8 @@ def _client(port: int, path: str, mark: str) -> None:
     with socket.create_connection(("127.0.0.1", port)) as connection, connection.makefile("rb") as answers:
         for number in range(REQUESTS):
             body = json.dumps({"variant_id": f"v{number % 100}", "email": f"{mark}n{number}@example.com"}).encode()
-            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-            connection.sendall(head.encode() + body)
+            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
             _read_answer(answers)
 
 

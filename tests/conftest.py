@@ -80,11 +80,8 @@ def engine(database_url: str) -> Iterator[Engine]:
     engine = db.make_engine(database_url)
     yield engine
     with engine.begin() as database:
-        database.execute(
-            text(
-                "TRUNCATE shop, merchant, variant, inventory_level, subscription, suppression, restock RESTART IDENTITY CASCADE"
-            )
-        )
+        names = ", ".join(table.name for table in db.metadata.sorted_tables)
+        database.execute(text(f"TRUNCATE {names} RESTART IDENTITY"))
     engine.dispose()
 
 

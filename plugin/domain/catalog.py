@@ -324,7 +324,7 @@ _COUNT_LOST = text(
     """
 )
 _KNOWN = "shop_id = :shop AND removed_at IS NULL"
-_MISSING = f"{_KNOWN} AND NOT EXISTS (SELECT FROM staged WHERE staged.variant_id = variant.variant_id)"  # noqa: S608
+_MISSING = f"{_KNOWN} AND NOT EXISTS (SELECT FROM staged WHERE staged.variant_id = variant.variant_id)"
 _REMOVE = "UPDATE variant SET removed_at = :now WHERE {} AND absent_since IS NOT NULL RETURNING variant_id"
 _REMOVE_ABSENT = text(_REMOVE.format(_KNOWN))
 _REMOVE_MISSING_AGAIN = text(_REMOVE.format(_MISSING))

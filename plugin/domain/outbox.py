@@ -166,8 +166,8 @@ def give_back(database: Connection, worker: str, message_ids: Sequence[int], not
     """Put claimed messages back that were never begun; they count no attempt and keep their order."""
     database.execute(
         text(
-            "UPDATE message SET state = 'pending', due_at = greatest(due_at, CAST(:due AS timestamptz)), claimed_by = NULL,"
-            " lease_until = NULL, attempts = attempts - 1"
+            "UPDATE message SET state = 'pending', due_at = greatest(due_at, CAST(:due AS timestamptz)),"
+            " claimed_by = NULL, lease_until = NULL, attempts = attempts - 1"
             " WHERE id = ANY (:ids) AND state = 'claimed' AND claimed_by = :worker"
         ),
         {"ids": list(message_ids), "worker": worker, "due": not_before},

@@ -159,13 +159,13 @@ def _plain() -> Environment:
 @cache
 def _template(kind: str, form: str) -> BoundTemplate:
     source = _source(f"{kind}.{form}")
-    if form == "mjml":  # no fonts: they would be loaded from Google, which would learn who reads
-        return Environment(autoescape=True).from_string(mjml2html(source, fonts={}, include_loader=_source))
+    if form == "mjml":
+        return Environment(autoescape=True).from_string(mjml2html(source, include_loader=_source))
     return _plain().from_string(source)
 
 
-def _source(name: str) -> str:
-    return (FOLDER / "templates" / name).read_text("utf-8")
+def _source(path: str) -> str:
+    return (FOLDER / "templates" / path).read_text("utf-8")
 
 
 def _one_line(value: str) -> str:

@@ -29,4 +29,3 @@ class KeyConverter(BaseConverter):
 def init_app(app: Flask) -> None:
     """Let routes say `<id:...>` and `<key:...>`; called before any route is added."""
     app.url_map.converters.update(id=PlatformIdConverter, key=KeyConverter)
-    app.url_map.merge_slashes = False  # "a//b" is another id than "a/b"

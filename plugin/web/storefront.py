@@ -94,14 +94,20 @@ def find_shop() -> ResponseReturnValue | None:
     public_key = (request.view_args or {}).pop("public_key", "")
     g.shop = _remembered_shop(public_key) if request.method == "POST" else _read_shop(public_key)
     request.max_content_length = MOST_BODY_BYTES
+    if _is_foreign(g.shop):  # perhaps the shop has moved since it was remembered
+        _forget_shop(g.shop)
+        g.shop = _read_shop(public_key)
     _check_origin(g.shop)
     return Response(status=204) if request.method == "OPTIONS" else None
 
 
-def _check_origin(shop: Shop) -> None:
+def _is_foreign(shop: Shop) -> bool:
     origin = request.headers.get("Origin")
-    if origin and origin not in shop.origins and origin != runtime().settings.public_url:
-        _forget_shop(shop)
+    return bool(origin) and origin not in shop.origins and origin != runtime().settings.public_url
+
+
+def _check_origin(shop: Shop) -> None:
+    if _is_foreign(shop):
         raise APIError(403, "This shop's pages are elsewhere.", code="foreign_origin")
 
 

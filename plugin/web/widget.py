@@ -13,6 +13,7 @@ from sqlalchemy import Connection, RowMapping, text
 from plugin.domain import shops
 from plugin.domain.rules import is_sellable
 from plugin.domain.shops import Shop
+from plugin.domain.subscriptions import ShopChangedError
 from plugin.web.parts import runtime
 from plugin.web.schemas import MOST_LOCALE_CHARS, SubscriptionRequestSchema
 from plugin.web.storefront import autocommit, sign_up
@@ -104,8 +105,15 @@ def post_hosted_form(public_key: str, variant_id: str) -> ResponseReturnValue:
         except ValidationError:
             return _form_page(shop, item, email=email, error="form_no_address"), 422
         if not trap:
-            sign_up(database, shop, data)
+            _sign_up(database, shop, data)
     return _form_page(shop, item, joined=True)
+
+
+def _sign_up(database: Connection, shop: Shop, data: dict[str, Any]) -> None:
+    try:
+        sign_up(database, shop, data)
+    except ShopChangedError:  # in the moment since it was read
+        sign_up(database, _shop(shop.public_key), data)
 
 
 def _form_page(shop: Shop, item: RowMapping, *, email: str = "", error: str = "", joined: bool = False) -> str:

@@ -135,5 +135,4 @@ def test_a_worker_that_is_told_to_stop_finishes_what_it_has_begun(
     with stockbell(runtime.settings, "worker"), stockbell(runtime.settings, "scheduler"):
         sink.wait_for(300, seconds=60)
 
-    print(sink.connections, [(m.connection, m.recipient[:4]) for m in sink.delivered][200:260])
     assert sink.recipients == people

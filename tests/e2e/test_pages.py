@@ -17,14 +17,11 @@ from plugin.domain.outbox import claim
 from plugin.mail.filling import batch_filler
 from plugin.mailbox.store import MailStore
 from plugin.runtime import Runtime, now
-from tests.browser import browser
 from tests.factories import ShopKeys, change, join, load, make_shop, set_stock, states
 from tests.plugin.web.support import link
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-__all__ = ["browser"]
 
 pytestmark = pytest.mark.browser
 PASSWORD = "correct horse battery"

@@ -65,6 +65,12 @@ def test_addresses_and_tokens_are_taken_out_of_what_we_log(lines: io.StringIO, v
     assert line["timestamp"].endswith("Z")
 
 
+def test_what_is_nested_keeps_its_shape(lines: io.StringIO) -> None:
+    structlog.get_logger("plugin").info("x", value={"to": [ADDRESS, 7], "ok": True})
+
+    assert only_line(lines)["value"] == {"to": ["<address>", 7], "ok": True}
+
+
 def test_addresses_are_taken_out_of_what_libraries_log(lines: io.StringIO) -> None:
     logging.getLogger("library").warning("cannot reach %s at /u/%s", ADDRESS, TOKEN)
 

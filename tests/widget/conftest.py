@@ -9,7 +9,6 @@ from playwright.sync_api import Browser, Page
 from tests.widget.storefront import Storefront
 from tests.widget.stub import Stub
 
-
 WIDGET = Path(__file__).parents[2] / "widget"
 
 

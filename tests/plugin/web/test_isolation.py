@@ -1,0 +1,148 @@
+"""Two shops with the same variant ids (norm S2): no route lets one see or change anything of the other."""
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Engine
+
+from plugin.runtime import Runtime
+from tests.factories import ShopKeys, change, join, make_shop, messages, set_stock, states
+from tests.plugin.web.support import link, rows, sign_up
+
+COVERED_HERE = {
+    "storefront.Subscriptions",
+    "storefront.VariantState",
+    "merchant_api.Inventory",
+    "merchant_api.CatalogVariants",
+    "merchant_api.Subscriptions",
+    "merchant_api.Settings",
+    "merchant_api.NotifyNow",
+    "links.unsubscribe_page",
+    "links.unsubscribe",
+    "links.confirm_page",
+    "links.confirm",
+    "widget.loader",
+    "widget.hosted_form",
+    "widget.post_hosted_form",
+}
+COVERED_BY_THE_MERCHANT_PAGES_TESTS = {
+    f"merchant.{name}"
+    for name in ("sign_in", "sign_out", "home", "shop_page", "settings", "notify_now", "try_again", "sync")
+}
+WITHOUT_A_SHOP = {"static", "widget.asset", "api-docs.openapi_json", "health.healthz", "health.readyz"} | {
+    f"mailbox.{name}" for name in ("index", "show", "html", "source")
+}
+
+
+@pytest.fixture
+def pair(engine: Engine) -> tuple[ShopKeys, ShopKeys]:
+    """Two shops that sell "v1" and have the same person waiting."""
+    ours, theirs = make_shop(engine, name="Ours"), make_shop(engine, name="Theirs", domain="https://theirs.example")
+    for shop in (ours, theirs):
+        join(engine, shop, "ann@example.com")
+    return ours, theirs
+
+
+def of(found: dict[str, list[str]], shop: ShopKeys) -> list[str]:
+    """The rows of one shop."""
+    return [row for table in found.values() for row in table if f'"shop_id": {shop.id},' in row] + [
+        row for row in found["shop"] if f'"public_key": "{shop.public_key}"' in row
+    ]
+
+
+def test_every_route_is_looked_at(app: Flask) -> None:
+    served = {rule.endpoint for rule in app.url_map.iter_rules()}
+
+    assert served == COVERED_HERE | COVERED_BY_THE_MERCHANT_PAGES_TESTS | WITHOUT_A_SHOP
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "/api/v1/inventory", {"levels": [{"variant_id": "v1", "available": 9}]}),
+        (
+            "PUT",
+            "/api/v1/catalog/variants",
+            {"variants": [{"variant_id": "v1", "product_title": "X", "url": "https://x.example", "available": 9}]},
+        ),
+        ("PATCH", "/api/v1/settings", {"minimum_inventory": 7, "sender_name": "X"}),
+        ("POST", "/api/v1/variants/v1/notify-now", None),
+    ],
+)
+def test_scenario_45_what_a_program_of_one_shop_writes_touches_no_other(
+    client: FlaskClient, engine: Engine, pair: tuple[ShopKeys, ShopKeys], method: str, path: str, body: Any
+) -> None:
+    ours, theirs = pair
+    if path.endswith("notify-now"):
+        change(engine, ours, minimum_inventory=99)
+        set_stock(engine, ours, 5)
+        change(engine, ours, minimum_inventory=1)
+    before = rows(engine)
+    body = body and {**body, "shop": theirs.id} if method != "PATCH" else body
+
+    response = client.open(
+        path,
+        method=method,
+        json=body,
+        headers={**ours.authorization, "X-Shop-Id": str(theirs.id)},
+        query_string={"shop": theirs.id, "shop_id": theirs.id},
+    )
+
+    assert response.status_code == 200
+    after = rows(engine)
+    assert of(after, theirs) == of(before, theirs)
+    assert of(after, ours) != of(before, ours)
+    assert states(engine, theirs) == {"ann@example.com": "waiting"}
+    assert messages(engine, theirs) == []
+
+
+def test_what_a_program_of_one_shop_reads_is_its_own(
+    client: FlaskClient, engine: Engine, pair: tuple[ShopKeys, ShopKeys]
+) -> None:
+    ours, theirs = pair
+    join(engine, theirs, "theirs-only@example.com")
+    change(engine, theirs, sender_name="Secret")
+    query = {"shop": theirs.id, "shop_id": theirs.id}
+
+    listed = client.get("/api/v1/subscriptions", headers=ours.authorization, query_string=query)
+    settings = client.get("/api/v1/settings", headers=ours.authorization, query_string=query)
+
+    assert [each["email"] for each in listed.json["subscriptions"]] == ["ann@example.com"]
+    assert settings.json["sender_name"] == ""
+    state = client.get(f"/api/v1/storefront/{ours.public_key}/variants/v1")
+    assert state.json["waiting"] == 1
+    if (response := client.get(f"/s/{ours.public_key}.js")).status_code == 200:
+        assert theirs.public_key not in response.text
+    page = client.get(f"/n/{ours.public_key}/v1")
+    assert "Ours" in page.text
+    assert "Theirs" not in page.text
+
+
+def test_a_shopper_joins_the_line_of_one_shop(
+    client: FlaskClient, engine: Engine, pair: tuple[ShopKeys, ShopKeys]
+) -> None:
+    ours, theirs = pair
+    before = rows(engine)
+
+    assert sign_up(client, ours, "bob@example.com", shop_id=theirs.id, public_key=theirs.public_key).status_code == 202
+    client.post(f"/n/{ours.public_key}/v1", data={"email": "eve@example.com", "shop": theirs.id})
+
+    assert of(rows(engine), theirs) == of(before, theirs)
+    assert set(states(engine, ours)) == {"ann@example.com", "bob@example.com", "eve@example.com"}
+
+
+def test_a_link_of_one_shop_acts_on_that_shop_alone(
+    client: FlaskClient, engine: Engine, runtime: Runtime, pair: tuple[ShopKeys, ShopKeys]
+) -> None:
+    ours, theirs = pair
+    before = rows(engine)
+
+    for purpose in ("unsubscribe", "confirm"):
+        path = link(runtime, engine, ours, purpose)  # type: ignore[arg-type]
+        assert "Theirs" not in client.get(path, query_string={"shop": theirs.id}).text
+        assert client.post(path, data={"shop": theirs.id}).status_code == 200
+
+    assert of(rows(engine), theirs) == of(before, theirs)
+    assert states(engine, ours) == {"ann@example.com": "unsubscribed"}
