@@ -121,7 +121,8 @@ def _contents(runtime: Runtime, shop: Shop) -> list[tuple[str, str, bytes]]:
         )
         for number in range(1, PEOPLE + 1)
     ]
-    return [tuple(envelope) for _, envelope in runtime.courier("bench").fill(shop, claimed)]  # type: ignore[misc]
+    write = runtime.courier("bench").fill(shop, claimed)
+    return [tuple(write(message)) for message in claimed]  # type: ignore[misc]
 
 
 def _pipeline(runtime: Runtime, shop: Shop, port: int, workers: int) -> tuple[float, float]:

@@ -1,15 +1,15 @@
 """Errors of the outside world, as one tree.
 
-    IntegrationError            message for the merchant, reason (stable code), permanent, retry_after_seconds
-    |- UnreachableError         no answer: name not found, no connection, time-out            try again
-    |- RateLimitedError         told to slow down (429)                                       try again, later
-    |- ServerError              5xx or 408                                                    try again
-    |- AuthError                401, 403, token revoked                                       permanent
-    |- RejectedError            any other refusal of what was asked                           permanent
-    |- ForbiddenAddressError    an address that must not be reached from here                 permanent
-    |- PayloadError             the answer, feed or webhook has an unexpected shape           permanent
-    |- SignatureError           the webhook is not authentic                                  permanent
-    `- NotSupportedError        the platform has no such thing                                permanent
+IntegrationError            message for the merchant, reason (stable code), permanent, retry_after_seconds
+|- UnreachableError         no answer: name not found, no connection, time-out            try again
+|- RateLimitedError         told to slow down (429)                                       try again, later
+|- ServerError              5xx or 408                                                    try again
+|- AuthError                401, 403, token revoked                                       permanent
+|- RejectedError            any other refusal of what was asked                           permanent
+|- ForbiddenAddressError    an address that must not be reached from here                 permanent
+|- PayloadError             the answer, feed or webhook has an unexpected shape           permanent
+|- SignatureError           the webhook is not authentic                                  permanent
+`- NotSupportedError        the platform has no such thing                                permanent
 """
 
 from typing import ClassVar

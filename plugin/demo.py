@@ -73,7 +73,7 @@ class Demo:
                 shops.change_settings(database, new.shop_id, {"double_opt_in": False, "currency": "EUR"})
             changes = {"feed": f"{storefront}/feed.json", "feed_interval_seconds": FEED_SECONDS}
             shops.change_settings(database, kept["shop_id"], changes)
-            moved = text("UPDATE shop SET domain = :domain, feed_due_at = now() WHERE id = :id")
+            moved = text("UPDATE shop SET domain = :domain WHERE id = :id")
             database.execute(moved, {"domain": storefront, "id": kept["shop_id"]})
         demo = cls(
             shop_id=kept["shop_id"],

@@ -4,6 +4,7 @@ Each setting is declared once, with its variable, its default and one sentence o
 checked against this list.
 """
 
+import contextlib
 import os
 import secrets
 from collections.abc import Callable, Mapping
@@ -187,17 +188,21 @@ def owner_only(path: str, flags: int) -> int:
 
 
 def kept_secret_key(home: Path) -> str:
-    """The secret key of an installation that names none: made at the first start, then read from `home`."""
+    """The secret key of an installation that names none: made at the first start, then read from `home`.
+
+    Raises:
+        SettingsError: the file does not hold a key.
+    """
     path = home / "secret_key"
-    try:
-        return path.read_text(encoding="ascii")
-    except FileNotFoundError:
-        pass
-    home.mkdir(parents=True, exist_ok=True)
-    key = secrets.token_urlsafe(48)
-    try:
-        with open(path, "x", encoding="ascii", opener=owner_only) as file:
-            file.write(key)
-    except FileExistsError:  # another process was faster
-        return path.read_text(encoding="ascii")
+    if not path.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        draft = home / f".secret_key.{os.getpid()}.{secrets.token_hex(4)}"
+        with open(draft, "x", encoding="ascii", opener=owner_only) as file:
+            file.write(secrets.token_urlsafe(48))
+        with contextlib.suppress(FileExistsError):  # whole or not at all; another process may have been faster
+            os.link(draft, path)
+        draft.unlink()
+    key = path.read_text(encoding="ascii").strip()
+    if len(key) < SECRET_KEY_MIN_CHARS:
+        raise SettingsError(f"{path} does not hold a key of {SECRET_KEY_MIN_CHARS} characters: delete it, or mend it.")
     return key

@@ -20,7 +20,7 @@ import httpx
 from plugin import db
 from plugin.demo import Demo
 from plugin.embedded import EmbeddedError, EmbeddedPostgres, EmbeddedRedis
-from plugin.embedded.process import die_with_parent, stop
+from plugin.embedded.process import stop
 from plugin.mailbox.server import MailboxServer
 from plugin.mailbox.store import MailStore
 from plugin.runtime import Runtime, address_file
@@ -45,11 +45,11 @@ class _Part:
     def start(self) -> None:
         self.started_at = time.monotonic()
         self.process = subprocess.Popen(
-            self.command,
+            # Not by preexec_fn: this process has threads by now.
+            ["setpriv", "--pdeathsig", "TERM", "--", *self.command],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is for the parent, which stops its children in order
-            preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509
         )
 
     def watch(self) -> None:

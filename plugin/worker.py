@@ -1,14 +1,20 @@
 """`stockbell worker`: one RQ worker on one queue, without a fork per job, so that connections stay open."""
 
+import time
 from typing import Any
 
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
+from sqlalchemy import Connection, text
 
 from plugin import queues
 from plugin.domain import outbox
 from plugin.jobs import context
 from plugin.runtime import Runtime, now, worker_name
+
+NAME_LOCK = 7_365_004
+NAME_TRIES = 10
+NAME_WAIT_SECONDS = 0.5
 
 
 class StockbellWorker(SimpleWorker):
@@ -28,6 +34,26 @@ class StockbellWorker(SimpleWorker):
 
     def work(self, *args: Any, **options: Any) -> Any:
         """Take back what the predecessor of this name held, then work until a signal comes."""
+        with self._runtime.engine.connect() as holder:
+            if not self._is_alone(holder):
+                self._name = worker_name()
+            return self._work(*args, **options)
+
+    def _is_alone(self, holder: Connection) -> bool:
+        """Hold this name for as long as the connection lives; False when another worker does, and goes on doing so.
+
+        A predecessor that was killed has lost its connection, so what it held may be taken back at once.
+        """
+        query = text("SELECT pg_try_advisory_lock(:lock, hashtext(:name))")
+        for _ in range(NAME_TRIES):
+            if holder.execute(query, {"lock": NAME_LOCK, "name": self._name}).scalar_one():
+                holder.commit()
+                return True
+            holder.commit()
+            time.sleep(NAME_WAIT_SECONDS)
+        return False
+
+    def _work(self, *args: Any, **options: Any) -> Any:
         with self._runtime.engine.begin() as database:
             for shop_id in outbox.recover(database, now(), worker=self._name):
                 self._runtime.doorbell.deliver(shop_id)

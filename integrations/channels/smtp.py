@@ -1,6 +1,7 @@
 """E-mail over SMTP, on a connection that stays open from one message to the next."""
 
 import contextlib
+import re
 import smtplib
 import ssl
 import time
@@ -14,6 +15,7 @@ COMMAND_SECONDS = 60
 # RFC 5321 4.5.3.2.6 lets a server think for ten minutes about a message; giving up means sending it twice.
 ACCEPT_SECONDS = 300
 ROUND_TRIPS = 3
+RECIPIENT_CODES = {550, 551, 553}
 DEFAULT_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 MOST_DETAIL_CHARS = 300
 
@@ -162,11 +164,22 @@ def _offer_of(envelope: Envelope) -> bytes:
 
 def _refusal(reply: tuple[int, bytes], envelope: Envelope, *, is_about_sender: bool = False) -> SendResult:
     code, words = reply
-    said = words.decode("ascii", errors="replace").replace(envelope.recipient, "<address>")
+    said = re.sub(re.escape(envelope.recipient), "<address>", words.decode("ascii", "replace"), flags=re.IGNORECASE)
     detail = f"{code} {said}"[:MOST_DETAIL_CHARS]
-    # A sender that is refused is our fault, not the recipient's: it will be mended, so nobody is given up.
-    permanent = code >= 500 and not is_about_sender
+    permanent = not is_about_sender and _is_about_recipient(code, said)
     return SendResult("permanent" if permanent else "temporary", detail)
+
+
+def _is_about_recipient(code: int, said: str) -> bool:
+    """Whether the address or mailbox itself is the fault.
+
+    Everything else (policy, quota, relaying) is ours, and will be mended, so nobody is given up for it.
+    Source: RFC 3463, classes X.1 (addressing) and X.2 (mailbox).
+    """
+    enhanced = re.match(r"([245])\.(\d{1,3})\.\d{1,3}\b", said)
+    if enhanced:
+        return enhanced[1] == "5" and enhanced[2] in {"1", "2"}
+    return code in RECIPIENT_CODES
 
 
 def _close(server: smtplib.SMTP | None) -> None:

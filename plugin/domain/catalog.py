@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg import Cursor
@@ -30,6 +30,8 @@ SYNC_LOCK = 7_365_002
 NULL = "\\N"  # in COPY's text format
 SYNC_STATEMENT_MINUTES = 15
 SORT_MEMORY_MB = 128
+LOCK_SECONDS = 5
+RING_AGAIN_AFTER = timedelta(minutes=1)
 
 Progress = Callable[[int], None]
 
@@ -111,9 +113,7 @@ class CatalogSync:
             taken = take_staged(connection, self.shop, self.clock)
             result.written, result.stock_changes, released = taken.written, taken.stock_changes, taken.released
         if missing or reading.unchanged:
-            result.absent, gone = self._mark_absent(connection, seen=not reading.unchanged)
-            result.removed = len(gone)
-            released += self._sell_out(gone)
+            released += self._mark_absent(connection, result, seen=not reading.unchanged)
         result.restocks, result.people = len(released), sum(each.people for each in released)
 
     def _refuse_loss(self, connection: Connection) -> bool:
@@ -134,26 +134,25 @@ class CatalogSync:
             )
         return bool(missing)
 
-    def _mark_absent(self, connection: Connection, *, seen: bool) -> tuple[int, list[str]]:
-        """Mark what the catalog no longer holds; what was missing last time too is removed.
+    def _mark_absent(self, connection: Connection, result: SyncResult, *, seen: bool) -> list[Released]:
+        """Mark what the catalog no longer holds; what was missing last time too is removed, and counts as sold out.
 
         Args:
             connection: with the staged rows.
+            result: gets the counts.
             seen: False when the source is unchanged: what was absent is absent again.
         """
         values = {"shop": self.shop.id, "now": self.clock()}
-        gone = list(connection.execute(_REMOVE_MISSING_AGAIN if seen else _REMOVE_ABSENT, values).scalars())
-        absent = connection.execute(_MARK_ABSENT, values).rowcount if seen else 0
+        gone = list(connection.execute(_MISSING_AGAIN if seen else _STILL_ABSENT, values).scalars())
+        result.absent = connection.execute(_MARK_ABSENT, values).rowcount if seen else 0
+        result.removed = len(gone)
         connection.commit()
-        return absent, gone
-
-    def _sell_out(self, variant_ids: Sequence[str]) -> list[Released]:
         released: list[Released] = []
-        for batch in _batches(variant_ids, STOCK_BATCH):
-            with self.engine.begin() as database:
-                now = self.clock()
-                levels = [InventoryLevel(variant_id, None, 0, None) for variant_id in batch]
-                released += stock.apply_levels(database, self.shop, levels, now).released
+        for batch in _batches(gone, STOCK_BATCH):
+            levels = [InventoryLevel(variant_id, None, 0, None) for variant_id in batch]
+            released += stock.apply_levels(connection, self.shop, levels, self.clock()).released
+            connection.execute(_REMOVE, {**values, "variants": batch})
+            connection.commit()
         return released
 
 
@@ -167,7 +166,9 @@ def _catalog_to_itself(engine: Engine, shop: Shop, *, wait: bool) -> Iterator[Co
     lock = {"lock": SYNC_LOCK, "shop": shop.id}
     with engine.connect() as connection:
         if wait:
+            connection.execute(text(f"SET lock_timeout = '{LOCK_SECONDS}s'"))
             connection.execute(_LOCK, lock)
+            connection.execute(text("RESET lock_timeout"))
         elif not connection.execute(_TRY_LOCK, lock).scalar_one():
             raise SyncRunningError("The catalog of this shop is being read already.", "running")
         connection.execute(text(f"SET statement_timeout = '{SYNC_STATEMENT_MINUTES}min'"))
@@ -240,13 +241,22 @@ def take_staged(connection: Connection, shop: Shop, clock: Callable[[], datetime
     staged = connection.execute(text("SELECT count(*) FROM staged")).scalar_one()
     connection.commit()
     released: list[Released] = []
-    # New variants came with their stock.
-    changes = connection.execute(text(_STOCK_CHANGES), {"shop": shop.id}).all() if added < staged else []
-    for batch in _batches(changes, STOCK_BATCH):
-        levels = [InventoryLevel(row.variant_id, None, row.available, None) for row in batch]
-        released += stock.apply_levels(connection, shop, levels, clock()).released
-        connection.commit()
-    return Taken(added + changed, len(changes), released)
+    changes = 0
+    if added < staged:  # new variants came with their stock
+        for batch in _stock_changes(connection, shop):
+            levels = [InventoryLevel(variant_id, None, available, None) for variant_id, available in batch]
+            released += stock.apply_levels(connection, shop, levels, clock()).released
+            connection.commit()
+            changes += len(batch)
+    return Taken(added + changed, changes, released)
+
+
+def _stock_changes(connection: Connection, shop: Shop) -> Iterator[list[tuple[str, int | None]]]:
+    """What differs in stock, 1,000 at a time, from a cursor that outlives the commits in between."""
+    with closing(_driver(connection).cursor(name="stock_changes", withhold=True)) as cursor:
+        cursor.execute(_STOCK_CHANGES, {"shop": shop.id})
+        while batch := cursor.fetchmany(STOCK_BATCH):
+            yield batch
 
 
 def last_syncs(database: Connection, shop_id: int, limit: int = 5) -> list[Any]:
@@ -256,13 +266,18 @@ def last_syncs(database: Connection, shop_id: int, limit: int = 5) -> list[Any]:
 
 
 def shops_due(database: Connection, now: datetime) -> list[int]:
-    """Shops whose feed is to be read again; each is due again after its interval."""
+    """Shops whose feed is to be read now.
+
+    They are due again in a minute, in case the doorbell or the worker is lost; a sync that ends sets the real time.
+    """
     rows = database.execute(
         text(
-            "UPDATE shop SET feed_due_at = :now + make_interval(secs => feed_interval_seconds)"
-            " WHERE feed <> '' AND uninstalled_at IS NULL AND feed_due_at <= :now RETURNING id"
+            "INSERT INTO feed_schedule (shop_id, due_at) SELECT id, :again FROM shop"
+            " LEFT JOIN feed_schedule ON shop_id = shop.id"
+            " WHERE feed <> '' AND uninstalled_at IS NULL AND (due_at IS NULL OR due_at <= :now)"
+            " ON CONFLICT (shop_id) DO UPDATE SET due_at = excluded.due_at RETURNING shop_id"
         ),
-        {"now": now},
+        {"now": now, "again": now + RING_AGAIN_AFTER},
     )
     return sorted(rows.scalars())
 
@@ -311,7 +326,7 @@ _INSERT_NEW = f"""
 """  # noqa: S608
 _STOCK_CHANGES = """
     SELECT variant_id, staged.available FROM staged JOIN variant USING (variant_id)
-     WHERE shop_id = :shop AND stock_known AND variant.available IS DISTINCT FROM staged.available
+     WHERE shop_id = %(shop)s AND stock_known AND variant.available IS DISTINCT FROM staged.available
      ORDER BY position
 """
 _COUNT_LOST = text(
@@ -325,9 +340,9 @@ _COUNT_LOST = text(
 )
 _KNOWN = "shop_id = :shop AND removed_at IS NULL"
 _MISSING = f"{_KNOWN} AND NOT EXISTS (SELECT FROM staged WHERE staged.variant_id = variant.variant_id)"
-_REMOVE = "UPDATE variant SET removed_at = :now WHERE {} AND absent_since IS NOT NULL RETURNING variant_id"
-_REMOVE_ABSENT = text(_REMOVE.format(_KNOWN))
-_REMOVE_MISSING_AGAIN = text(_REMOVE.format(_MISSING))
+_STILL_ABSENT = text(f"SELECT variant_id FROM variant WHERE {_KNOWN} AND absent_since IS NOT NULL")  # noqa: S608
+_MISSING_AGAIN = text(f"SELECT variant_id FROM variant WHERE {_MISSING} AND absent_since IS NOT NULL")  # noqa: S608
+_REMOVE = text("UPDATE variant SET removed_at = :now WHERE shop_id = :shop AND variant_id = ANY (:variants)")
 _MARK_ABSENT = text(f"UPDATE variant SET absent_since = :now WHERE {_MISSING} AND absent_since IS NULL")  # noqa: S608
 
 
@@ -404,13 +419,16 @@ def _begin(connection: Connection, shop: Shop) -> int:
 def _last_bookmark(connection: Connection, shop: Shop) -> CatalogBookmark | None:
     row = connection.execute(
         text(
-            "SELECT etag, last_modified, digest FROM catalog_sync"
-            " WHERE shop_id = :shop AND state IN ('done', 'unchanged') AND feed = :feed ORDER BY id DESC LIMIT 1"
+            "SELECT feed, state, etag, last_modified, digest FROM catalog_sync"
+            " WHERE shop_id = :shop AND state <> 'running' ORDER BY id DESC LIMIT 1"
         ),
-        {"shop": shop.id, "feed": shop.feed},
+        {"shop": shop.id},
     ).first()
     connection.commit()
-    return CatalogBookmark(*row) if row else None
+    # After a failure the whole feed is read: the sync that failed may have written a part of another version.
+    if row is None or row.feed != shop.feed or row.state == "failed":
+        return None
+    return CatalogBookmark(row.etag, row.last_modified, row.digest)
 
 
 def _record(connection: Connection, sync_id: int, result: SyncResult, bookmark: CatalogBookmark) -> None:
@@ -425,6 +443,15 @@ def _record(connection: Connection, sync_id: int, result: SyncResult, bookmark: 
             " WHERE id = :id"
         ),
         {**values, "problems": problems, "id": sync_id},
+    )
+    connection.execute(
+        text(
+            "INSERT INTO feed_schedule (shop_id, due_at)"
+            " SELECT shop.id, now() + make_interval(secs => feed_interval_seconds)"
+            " FROM catalog_sync JOIN shop ON shop.id = shop_id WHERE catalog_sync.id = :id"
+            " ON CONFLICT (shop_id) DO UPDATE SET due_at = excluded.due_at"
+        ),
+        {"id": sync_id},
     )
     if result.state == "unchanged":  # of many in a row only the newest is kept
         connection.execute(

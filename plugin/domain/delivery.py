@@ -5,7 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -15,7 +15,7 @@ from integrations.channels.base import Channel, ChannelConnection, Envelope, Sen
 from integrations.errors import IntegrationError, UnreachableError
 from plugin.domain import outbox, shops
 from plugin.domain.outbox import ClaimedMessage, Outcome
-from plugin.domain.recorder import Ended, Recorder
+from plugin.domain.recorder import Ended, Recorder, RecorderError
 from plugin.domain.shops import Shop
 
 log = structlog.get_logger(__name__)
@@ -29,8 +29,8 @@ FAR_ROUND_TRIP_SECONDS = 0.01
 """A server whose answers take longer gets several connections: the wait, not the work, would set the pace."""
 
 
-Fill = Callable[[Shop, Sequence[ClaimedMessage]], Iterator[tuple[ClaimedMessage, Envelope]]]
-"""Makes the envelope of each message, in the same order; product facts are read once per batch."""
+Fill = Callable[[Shop, Sequence[ClaimedMessage]], Callable[[ClaimedMessage], Envelope]]
+"""Reads the facts that a batch needs, once; returns what makes the envelope of one of its messages."""
 
 
 @dataclass(slots=True)
@@ -58,9 +58,8 @@ class Courier:
                 if not claimed:
                     return False
                 assert shop
-                with self._lease_kept():
-                    if not self._send_batch(shop, claimed, lanes, stack):
-                        return False
+                if not self._send_batch(shop, claimed, lanes, stack):
+                    return False
         return True
 
     def _claim(self, shop_id: int) -> tuple[Shop | None, list[ClaimedMessage]]:
@@ -76,32 +75,48 @@ class Courier:
         return None, []
 
     def _send_batch(
-        self, shop: Shop, claimed: Sequence[ClaimedMessage], lanes: "list[_Lane]", stack: contextlib.ExitStack
+        self,
+        shop: Shop,
+        claimed: Sequence[ClaimedMessage],
+        lanes: "list[_Lane]",
+        stack: contextlib.ExitStack,
     ) -> bool:
-        """Send one batch and write what became of it; False when the provider was lost on the way."""
-        waiting = deque(self.fill(shop, claimed))
-        batch = _Batch(waiting, time.monotonic() + BATCH_SECONDS)
+        """Send one batch and write what became of it; False when the provider takes nothing now."""
+        batch = _Batch(time.monotonic() + BATCH_SECONDS)
         try:
-            self._open_lanes(lanes, stack, len(claimed))
-            _run(lanes, batch)
+            with self._lease_kept():
+                self._fill(batch, shop, claimed)
+                self._open_lanes(lanes, stack, len(claimed))
+                _run(lanes, batch)
         finally:
             self._settle(batch, claimed)
         if batch.lost_provider:
             for lane in lanes:
                 lane.close()
             lanes.clear()
-            log.warning("mail_server_lost", shop_id=shop.id)
+            log.warning("mail_server_lost", shop_id=shop.id, accepted=batch.accepted)
         if batch.error:
             raise batch.error
-        return not batch.lost_provider
+        # Some servers end every connection after so many mails: that is no reason to pause.
+        return not batch.lost_provider or batch.accepted
+
+    def _fill(self, batch: "_Batch", shop: Shop, claimed: Sequence[ClaimedMessage]) -> None:
+        """Write the messages; one that cannot be written is given up, the others go out."""
+        fill = self.fill(shop, claimed)
+        for message in claimed:
+            try:
+                batch.waiting.append((message, fill(message)))
+            except (LookupError, ValueError) as error:
+                batch.end(message, SendResult("permanent", f"The message cannot be written: {type(error).__name__}."))
 
     def _settle(self, batch: "_Batch", claimed: Sequence[ClaimedMessage]) -> None:
         now = datetime.now(UTC)
         known = {message_id for message_id, _ in batch.outcomes} | batch.not_ours
         left = [message.id for message in claimed if message.id not in known]
-        not_before = now + PROVIDER_DOWN_PAUSE if batch.lost_provider or not batch.outcomes else None
+        not_before = None if batch.accepted or not batch.lost_provider else now + PROVIDER_DOWN_PAUSE
+        if not batch.ran:
+            not_before = now + PROVIDER_DOWN_PAUSE
         with self.engine.begin() as database:
-            database.execute(text("SET LOCAL synchronous_commit = off"))  # the attempts tell the same
             outbox.finish(database, self.worker, batch.outcomes, now)
             if left:
                 outbox.give_back(database, self.worker, left, not_before)
@@ -109,13 +124,22 @@ class Courier:
     def _open_lanes(self, lanes: "list[_Lane]", stack: contextlib.ExitStack, messages: int) -> None:
         if lanes:
             return
-        first = stack.enter_context(_Lane(self.channel.connect(), self.open_recorder()))
+        first = self._open_lane(stack)
         lanes.append(first)
         far = first.connection.round_trip_seconds > FAR_ROUND_TRIP_SECONDS
         wanted = min(self.most_connections, messages) if far else 1
-        with contextlib.suppress(IntegrationError):  # one connection is enough to go on
+        with contextlib.suppress(IntegrationError, RecorderError):  # one connection is enough to go on
             while len(lanes) < wanted:
-                lanes.append(stack.enter_context(_Lane(self.channel.connect(), self.open_recorder())))
+                lanes.append(self._open_lane(stack))
+
+    def _open_lane(self, stack: contextlib.ExitStack) -> "_Lane":
+        connection = self.channel.connect()
+        try:
+            recorder = self.open_recorder()
+        except BaseException:
+            connection.close()
+            raise
+        return stack.enter_context(_Lane(connection, recorder))
 
     @contextlib.contextmanager
     def _lease_kept(self) -> Iterator[None]:
@@ -143,17 +167,14 @@ class Courier:
 class _Batch:
     """Messages that several lanes work on together."""
 
-    waiting: deque[tuple[ClaimedMessage, Envelope]]
     deadline: float
-    outcomes: list[tuple[int, Outcome]]
-    not_ours: set[int]
+    waiting: deque[tuple[ClaimedMessage, Envelope]] = field(default_factory=deque)
+    outcomes: list[tuple[int, Outcome]] = field(default_factory=list)
+    not_ours: set[int] = field(default_factory=set)
+    ran: bool = False
+    accepted: bool = False
     lost_provider: bool = False
     error: Exception | None = None
-
-    def __init__(self, waiting: deque[tuple[ClaimedMessage, Envelope]], deadline: float) -> None:
-        self.waiting, self.deadline = waiting, deadline
-        self.outcomes, self.not_ours = [], set()
-        self.lost_provider, self.error = False, None
 
     def next(self) -> tuple[ClaimedMessage, Envelope] | None:
         if self.lost_provider or self.error or time.monotonic() > self.deadline:
@@ -162,6 +183,10 @@ class _Batch:
             return self.waiting.popleft()
         except IndexError:
             return None
+
+    def end(self, message: ClaimedMessage, result: SendResult) -> None:
+        self.accepted = self.accepted or result.outcome == "accepted"
+        self.outcomes.append((message.id, Outcome(result.outcome, result.detail, message.attempt)))
 
 
 class _Lane:
@@ -185,19 +210,21 @@ class _Lane:
                 batch.not_ours.add(message.id)
                 continue
             result = self._send(envelope, upcoming[1] if upcoming else None, batch)
-            ended = Ended(message.id, message.attempt, result.outcome, result.detail)
-            batch.outcomes.append((message.id, Outcome(result.outcome, result.detail)))
+            if result:
+                ended = Ended(message.id, message.attempt, result.outcome, result.detail)
+                batch.end(message, result)
         self.recorder.step(ended=ended)
         self.recorder.drain()
 
-    def _send(self, envelope: Envelope, following: Envelope | None, batch: _Batch) -> SendResult:
+    def _send(self, envelope: Envelope, following: Envelope | None, batch: _Batch) -> SendResult | None:
+        """What the provider said; None when it never got the message."""
         if batch.lost_provider:  # begun ahead, and now nobody is there to take it
-            return SendResult("temporary", "the connection was lost before the message was handed over")
+            return None
         try:
             result = self.connection.send(envelope, following)
-        except UnreachableError as error:
+        except UnreachableError:
             batch.lost_provider = True
-            return SendResult("temporary", str(error))
+            return None
         batch.lost_provider = batch.lost_provider or result.outcome == "uncertain"
         return result
 
@@ -225,6 +252,7 @@ def _run(lanes: Sequence[_Lane], batch: _Batch) -> None:
         except Exception as error:  # noqa: BLE001 (carried over to the thread that waits)
             batch.error = error
 
+    batch.ran = True
     threads = [threading.Thread(target=work, args=(lane,), name="lane") for lane in lanes[1:]]
     for thread in threads:
         thread.start()

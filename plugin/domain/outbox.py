@@ -21,7 +21,8 @@ LEASE = timedelta(seconds=45)
 RETRY_FIRST_SECONDS = 30.0
 RETRY_MOST_SECONDS = 3600.0
 RETRY_JITTER = 0.2
-MOST_ATTEMPTS = 8
+GIVE_UP_AFTER = timedelta(hours=48)
+"""How old a message gets while its provider refuses it for now; stock is looked at before each try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Outcome:
     """One of accepted, temporary, permanent, uncertain (handed over, no answer)."""
     detail: str = ""
     """What the provider said, without the address."""
+    attempt: int = 1
 
 
 def claim(database: Connection, shop: Shop, worker: str, now: datetime, *, limit: int) -> list[ClaimedMessage]:
@@ -163,7 +165,14 @@ def extend_lease(database: Connection, worker: str) -> None:
 
 
 def give_back(database: Connection, worker: str, message_ids: Sequence[int], not_before: datetime | None) -> None:
-    """Put claimed messages back that were never begun; they count no attempt and keep their order."""
+    """Put claimed messages back that the provider never got; they count no attempt and keep their order."""
+    database.execute(
+        text(
+            "DELETE FROM delivery_attempt USING message WHERE message_id = message.id AND message.id = ANY (:ids)"
+            " AND state = 'claimed' AND claimed_by = :worker AND number = attempts AND outcome IS NULL"
+        ),
+        {"ids": list(message_ids), "worker": worker},
+    )
     database.execute(
         text(
             "UPDATE message SET state = 'pending', due_at = greatest(due_at, CAST(:due AS timestamptz)),"
@@ -184,12 +193,13 @@ def _finish(database: Connection, outcomes: Sequence[tuple[int, Outcome]], now: 
         return
     given = {
         "ids": [id_ for id_, _ in outcomes],
+        "numbers": [outcome.attempt for _, outcome in outcomes],
         "results": [outcome.result for _, outcome in outcomes],
         "details": [outcome.detail for _, outcome in outcomes],
         "jitters": [random.uniform(1 - RETRY_JITTER, 1 + RETRY_JITTER) for _ in outcomes],  # noqa: S311
     }
     values = {"now": now, "worker": worker, "first": RETRY_FIRST_SECONDS, "most": RETRY_MOST_SECONDS}
-    database.execute(_FINISH, {**given, **values, "most_attempts": MOST_ATTEMPTS})
+    database.execute(_FINISH, {**given, **values, "oldest": now - GIVE_UP_AFTER})
 
 
 _FINISH = text(
@@ -197,13 +207,13 @@ _FINISH = text(
     WITH given AS (
         SELECT id, detail, attempts,
                CASE WHEN result = 'accepted' THEN 'sent'
-                    WHEN result = 'permanent' OR attempts >= :most_attempts THEN 'dead'
+                    WHEN result = 'permanent' OR created_at < :oldest THEN 'dead'
                     ELSE 'pending' END AS next_state,
                make_interval(secs => least(:most, :first * 2.0 ^ (attempts - 1)) * jitter) AS wait
-          FROM unnest(CAST(:ids AS bigint[]), CAST(:results AS text[]), CAST(:details AS text[]),
-                      CAST(:jitters AS float8[])) AS told (id, result, detail, jitter)
+          FROM unnest(CAST(:ids AS bigint[]), CAST(:numbers AS int[]), CAST(:results AS text[]),
+                      CAST(:details AS text[]), CAST(:jitters AS float8[])) AS told (id, number, result, detail, jitter)
           JOIN message USING (id)
-         WHERE state = 'claimed' AND (CAST(:worker AS text) IS NULL OR claimed_by = :worker)
+         WHERE state = 'claimed' AND attempts = number AND (CAST(:worker AS text) IS NULL OR claimed_by = :worker)
     ), ended AS (
         UPDATE message SET state = next_state, reason = detail, claimed_by = NULL, lease_until = NULL,
                            finished_at = CASE WHEN next_state = 'pending' THEN NULL ELSE CAST(:now AS timestamptz) END,
@@ -243,7 +253,7 @@ def recover(database: Connection, now: datetime, *, worker: str | None = None, l
         ),
         {"worker": worker, "limit": limit},
     ).all()
-    answered = [(row.id, Outcome(row.outcome, row.detail)) for row in rows if row.outcome]
+    answered = [(row.id, Outcome(row.outcome, row.detail, row.attempts)) for row in rows if row.outcome]
     uncertain = [row.id for row in rows if row.number is not None and not row.outcome]
     _finish(database, answered, now, None)
     _mark_uncertain(database, uncertain, now)

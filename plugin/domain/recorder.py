@@ -49,9 +49,12 @@ class Recorder:
             worker: the name under which the messages were claimed.
 
         Raises:
-            psycopg.OperationalError: the database is not there.
+            RecorderError: the database is not there.
         """
-        self._connection = psycopg.connect(conninfo, autocommit=True, connect_timeout=10)
+        try:
+            self._connection = psycopg.connect(conninfo, autocommit=True, connect_timeout=10)
+        except psycopg.OperationalError as error:
+            raise RecorderError("The database cannot be reached.") from error
         self._connection.execute("SET synchronous_commit = off")
         self._worker = worker.encode()
         self._libpq: PGconn = self._connection.pgconn

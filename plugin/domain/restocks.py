@@ -4,7 +4,7 @@ Everything here runs inside the caller's transaction, with the variant's row loc
 the restock that it causes, the release and its messages are one (design.md, "What must never be lost", 2).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -137,11 +137,15 @@ def notify_now(database: Connection, shop: Shop, variant_id: str, now: datetime)
         return None
     place = _Place(database, shop, variant_id, now)
     line = place.line()
+    due: list[Released] = []
     if line.is_due(now):
-        place.release_due(quantity, line)
+        due = place.release_due(quantity, line)
         line = place.line()
     release = rules.on_notify_now(quantity, shop.rules, someone_waits=line.someone_waits)
-    return place.let_out(quantity, release, _Cause(line.restock_id, "notify_now")) if release else None
+    if release is None:
+        return due[0] if due else None
+    released = place.let_out(quantity, release, _Cause(line.restock_id, "notify_now"))
+    return replace(released, people=released.people + sum(each.people for each in due))
 
 
 @dataclass(frozen=True, slots=True)

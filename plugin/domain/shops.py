@@ -175,6 +175,8 @@ def change_settings(database: Connection, shop_id: int, changes: Mapping[str, An
             raise ShopError(name, str(error).removeprefix(f"{name} ")) from error
     if values.get("customers_per_unit") == "all":
         values["customers_per_unit"] = None
+    if "feed" in values or "feed_interval_seconds" in values:
+        database.execute(text("DELETE FROM feed_schedule WHERE shop_id = :id"), {"id": shop_id})
     if values:
         columns = ", ".join(f"{name} = :{name}" for name in values)  # only names from SETTINGS
         database.execute(text(f"UPDATE shop SET {columns} WHERE id = :id"), {**values, "id": shop_id})  # noqa: S608

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from integrations.types import InventoryLevel
-from plugin.domain import restocks
+from plugin.domain import restocks, shops
 from plugin.domain.restocks import StockChange
 from plugin.domain.rules import Quantity
 from plugin.domain.shops import Shop
@@ -35,11 +35,12 @@ def apply_levels(database: Connection, shop: Shop, levels: Sequence[InventoryLev
 
     Args:
         database: a transaction.
-        shop: the shop, read in this transaction or shortly before.
+        shop: the shop; its settings are read again.
         levels: at most some 1,000; later ones win over earlier ones of the same variant and location.
         now: the moment of this change.
     """
     outcome = StockOutcome()
+    shop = shops.by_id(database, shop.id) or shop  # its rules and locations as they are in this transaction
     known = _lock(database, shop.id, {level.variant_id for level in levels})
     outcome.unknown = sorted({level.variant_id for level in levels} - set(known))
     totals = _newest_totals([level for level in levels if level.location_id is None], known, outcome)
@@ -58,16 +59,18 @@ def apply_levels(database: Connection, shop: Shop, levels: Sequence[InventoryLev
 
 def counted_locations_changed(database: Connection, shop: Shop) -> None:
     """Work out every quantity anew after the shop chose other locations; releases nothing (rule 4)."""
+    located = "SELECT variant_id FROM inventory_level WHERE shop_id = :shop"
+    lock = (
+        f"SELECT FROM variant WHERE shop_id = :shop AND variant_id IN ({located}) ORDER BY variant_id FOR NO KEY UPDATE"
+    )
+    database.execute(text(lock), {"shop": shop.id})
     database.execute(
         text(
             f"UPDATE variant SET available = total.available FROM ({_SUMS} GROUP BY variant_id) AS total"  # noqa: S608
             " WHERE variant.shop_id = :shop AND variant.variant_id = total.variant_id"
+            " AND variant.available IS DISTINCT FROM total.available"
         ),
-        {
-            "shop": shop.id,
-            "locations": None if shop.locations is None else list(shop.locations),
-            "variants": None,
-        },
+        {"shop": shop.id, "locations": None if shop.locations is None else list(shop.locations), "variants": None},
     )
 
 
@@ -90,7 +93,8 @@ def _lock(
     rows = database.execute(
         text(
             "SELECT variant_id, available, stock_at FROM variant"
-            " WHERE shop_id = :shop AND variant_id = ANY (:variants) ORDER BY variant_id FOR NO KEY UPDATE"
+            " WHERE shop_id = :shop AND variant_id = ANY (:variants)"
+            " AND removed_at IS NULL ORDER BY variant_id FOR NO KEY UPDATE"
         ),
         {"shop": shop_id, "variants": list(variant_ids)},
     )

@@ -117,7 +117,9 @@ _JOIN = """
          WHERE NOT EXISTS (SELECT FROM suppression
                             WHERE shop_id = %(shop)s AND channel = 'email' AND address = %(email_key)s)
         ON CONFLICT (shop_id, variant_id, email_key) WHERE state IN ('unconfirmed', 'waiting', 'released')
-        DO NOTHING
+        -- The shop no longer asks for confirmation: who was asked before is in line now.
+        DO UPDATE SET state = excluded.state, state_at = excluded.state_at
+         WHERE subscription.state = 'unconfirmed' AND excluded.state = 'waiting'
         RETURNING id
     ), asked AS (
         INSERT INTO message (shop_id, subscription_id, kind, due_at, created_at)
@@ -135,12 +137,13 @@ def _ask_again(database: Connection, shop: Shop, request: Request, now: datetime
         text(
             """
             INSERT INTO message (shop_id, subscription_id, kind, step, due_at, created_at)
-            SELECT :shop, subscription.id, 'confirmation', max(step) + 1, :now, :now
-              FROM subscription JOIN message ON subscription_id = subscription.id AND kind = 'confirmation'
+            SELECT :shop, subscription.id, 'confirmation', coalesce(max(step), 0) + 1, :now, :now
+              FROM subscription LEFT JOIN message ON subscription_id = subscription.id AND kind = 'confirmation'
              WHERE subscription.shop_id = :shop AND variant_id = :variant AND email_key = :email_key
                AND subscription.state = 'unconfirmed'
              GROUP BY subscription.id
-            HAVING max(message.created_at) < :before AND bool_and(message.state NOT IN ('pending', 'claimed'))
+            HAVING coalesce(max(message.created_at) < :before, true)
+               AND coalesce(bool_and(message.state NOT IN ('pending', 'claimed')), true)
             ON CONFLICT DO NOTHING
             """
         ),
@@ -209,7 +212,12 @@ def _confirmed(database: Connection, subscription_id: int, now: datetime, *, tol
 
 def leave(database: Connection, shop_id: int, subscription_id: int, now: datetime) -> None:
     """Leave the line of one variant, at once; a message that nobody has begun to send is withdrawn."""
-    _end(database, "id = :id AND shop_id = :shop", {"id": subscription_id, "shop": shop_id}, now)
+    _end(
+        database,
+        "subscription.id = :id AND subscription.shop_id = :shop",
+        {"id": subscription_id, "shop": shop_id},
+        now,
+    )
 
 
 def suppress(database: Connection, shop_id: int, email: str, now: datetime, *, reason: str = "unsubscribed") -> None:
@@ -221,7 +229,12 @@ def suppress(database: Connection, shop_id: int, email: str, now: datetime, *, r
         ),
         {"shop": shop_id, "address": email.lower(), "reason": reason, "now": now},
     )
-    _end(database, "shop_id = :shop AND email_key = :address", {"shop": shop_id, "address": email.lower()}, now)
+    _end(
+        database,
+        "subscription.shop_id = :shop AND email_key = :address",
+        {"shop": shop_id, "address": email.lower()},
+        now,
+    )
 
 
 def allow_again(database: Connection, shop_id: int, email: str) -> None:
@@ -244,16 +257,26 @@ def is_suppressed(database: Connection, shop_id: int, email: str) -> bool:
 
 
 def _end(database: Connection, condition: str, values: dict[str, object], now: datetime) -> None:
+    """End subscriptions, and withdraw their messages that nobody has begun to send.
+
+    First the messages, then the subscriptions: the order in which workers lock them.
+    """
+    active = f"{condition} AND subscription.state IN ('unconfirmed', 'waiting', 'released')"
     database.execute(
         text(
             f"""
-            WITH ended AS (
-                UPDATE subscription SET state = 'unsubscribed', state_at = :now, reason = 'by_subscriber'
-                 WHERE {condition} AND state IN ('unconfirmed', 'waiting', 'released') RETURNING id
-            )
             UPDATE message SET state = 'skipped', reason = 'unsubscribed', finished_at = :now
-              FROM ended WHERE subscription_id = ended.id AND message.state = 'pending'
+              FROM subscription
+             WHERE {active} AND subscription_id = subscription.id AND message.state IN ('pending', 'claimed')
+               AND NOT EXISTS (SELECT FROM delivery_attempt WHERE message_id = message.id AND number = attempts
+                                                              AND outcome IS NULL)
             """  # noqa: S608 (the condition is one of two constants above)
+        ),
+        {**values, "now": now},
+    )
+    database.execute(
+        text(
+            f"UPDATE subscription SET state = 'unsubscribed', state_at = :now, reason = 'by_subscriber' WHERE {active}"  # noqa: S608
         ),
         {**values, "now": now},
     )

@@ -142,8 +142,6 @@ class EmbeddedPostgres:
         if os.geteuid() == 0:
             account = pwd.getpwnam(UNPRIVILEGED_ACCOUNT)
             os.chown(folder, account.pw_uid, account.pw_gid)
-            if folder == self._sockets:
-                folder.chmod(0o755)
 
     def _as_account(self) -> list[str]:
         """The words before a command that make root run it as an ordinary account, as PostgreSQL demands."""
@@ -152,10 +150,8 @@ class EmbeddedPostgres:
         account = pwd.getpwnam(UNPRIVILEGED_ACCOUNT)
         words = ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
         words += ["--pdeathsig", "INT"]  # a change of account takes away what the parent had set
-        if not all(
-            _anyone_may_enter(folder)
-            for folder in (self.binaries, self.data.parent.resolve(), self._sockets or self.data.parent)
-        ):
+        passed = (self.binaries, self.data.parent.resolve(), Path(tempfile.gettempdir()))
+        if not all(_anyone_may_enter(folder) for folder in passed):
             # In root's own home: the right to pass through folders, and no other, is kept.
             words += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
         return [*words, "--"]

@@ -11,6 +11,7 @@ from email.utils import format_datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from babel import Locale, UnknownLocaleError
 from babel.numbers import UnknownCurrencyError, format_currency
@@ -47,6 +48,8 @@ class Composer:
         """Keep what links are made from."""
         self._public_url = public_url
         self._secret_key = secret_key
+        # Not the sender's domain, which the shop may change between two attempts of one message.
+        self._host = urlsplit(public_url).hostname or "localhost"
 
     def prepare(self, kind: str, locale: str, shop: Shop, item: Item, now: Any) -> PreparedMail:
         """Everything of a mail that is the same for all who get it.
@@ -73,7 +76,7 @@ class Composer:
         }
         personal = [
             ("To", f"<{blank('recipient')}>"),
-            ("Message-ID", f"<{blank('message_id')}@{domain}>"),
+            ("Message-ID", f"<{blank('message_id')}@{self._host}>"),
         ]
         if kind == "restock":
             personal += [("List-Unsubscribe", f"<{blank('link')}>")]

@@ -1,6 +1,6 @@
 """Fills the mails of a batch: the product's facts are read once, the mail is prepared once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import Engine, text
@@ -16,15 +16,18 @@ from plugin.mail.mime import PreparedMail
 def batch_filler(engine: Engine, composer: Composer) -> Fill:
     """A function for `Courier.fill`."""
 
-    def fill(shop: Shop, messages: Sequence[ClaimedMessage]) -> Iterator[tuple[ClaimedMessage, Envelope]]:
+    def fill(shop: Shop, messages: Sequence[ClaimedMessage]) -> Callable[[ClaimedMessage], Envelope]:
         items = _items(engine, shop, {message.variant_id for message in messages})
         prepared: dict[tuple[str, str, str], PreparedMail] = {}
         now = datetime.now(UTC)
-        for message in messages:
+
+        def write(message: ClaimedMessage) -> Envelope:
             key = (message.kind, message.variant_id, message.locale)
             if key not in prepared:
                 prepared[key] = composer.prepare(message.kind, message.locale, shop, items[message.variant_id], now)
-            yield message, composer.fill(prepared[key], shop, message)
+            return composer.fill(prepared[key], shop, message)
+
+        return write
 
     return fill
 

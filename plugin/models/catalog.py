@@ -40,6 +40,9 @@ inventory_level = Table(
     postgresql_with=FILLFACTOR,
 )
 
+# Beside the shop, whose row would otherwise change at every reading.
+feed_schedule = Table("feed_schedule", metadata, shop_id(primary_key=True), moment("due_at", nullable=False))
+
 catalog_sync = Table(
     "catalog_sync",
     metadata,

@@ -43,7 +43,6 @@ shop = Table(
     # Custom catalogs.
     words("feed", default=""),
     Column("feed_interval_seconds", Integer, nullable=False, server_default=text("900")),
-    moment("feed_due_at", default_now=True),
     Column("feed_max_loss_percent", Integer, nullable=False, server_default=text("20")),
     UniqueConstraint("public_key"),
     UniqueConstraint("api_key_hash"),

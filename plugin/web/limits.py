@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import time
+from typing import Any
 
 import structlog
 from flask import request
@@ -13,6 +14,17 @@ from plugin.web.errors import APIError
 from plugin.web.parts import runtime
 
 log = structlog.get_logger(__name__)
+
+# One command, as every sign-up pays for it. The last key is only read.
+COUNT = """
+local counts = {}
+for number = 1, #KEYS - 1 do
+    counts[number] = redis.call('INCR', KEYS[number])
+    if counts[number] == 1 then redis.call('EXPIRE', KEYS[number], ARGV[1]) end
+end
+counts[#KEYS] = redis.call('GET', KEYS[#KEYS]) or 0
+return counts
+"""
 
 WINDOW_SECONDS = 60
 DAY_SECONDS = 24 * 3600
@@ -71,17 +83,13 @@ def _count(*keys: str, read: str = "stockbell:limit:none") -> list[int]:
     Zeros without Redis.
     """
     minute = int(time.time()) // WINDOW_SECONDS
+    names = [f"stockbell:limit:{key}:{minute}" for key in keys]
     try:
-        with runtime().redis.pipeline(transaction=False) as pipeline:
-            for key in keys:
-                name = f"stockbell:limit:{key}:{minute}"
-                pipeline.incr(name)
-                pipeline.expire(name, WINDOW_SECONDS)
-            pipeline.get(read)
-            return [int(value or 0) for value in pipeline.execute()[::2]]
+        counts: Any = runtime().redis.eval(COUNT, len(names) + 1, *names, read, WINDOW_SECONDS)
     except RedisError:
         log.warning("limits_are_off")
         return [0] * (len(keys) + 1)
+    return [int(count) for count in counts]
 
 
 def _confirmation_key(address: str) -> str:

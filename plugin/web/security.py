@@ -1,6 +1,7 @@
 """Headers on every answer, and the session cookie."""
 
-from flask import Flask, Response, request
+from flask import Flask, Request, Response, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 
 from plugin.web.parts import runtime
 
@@ -20,7 +21,16 @@ def init_app(app: Flask) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
     )
+    app.session_interface = _PageSessions()
     app.after_request(_add_headers)
+
+
+class _PageSessions(SecureCookieSessionInterface):
+    """Sessions are for people's pages; programs have none, and their requests are not searched for one."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """An empty session for programs."""
+        return SecureCookieSession() if request.path.startswith("/api/") else super().open_session(app, request)
 
 
 def _is_https(app: Flask) -> bool:

@@ -77,7 +77,6 @@ def upgrade() -> None:
         sa.Column("postal_address", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("feed", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("feed_interval_seconds", sa.Integer(), server_default=sa.text("900"), nullable=False),
-        sa.Column("feed_due_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("feed_max_loss_percent", sa.Integer(), server_default=sa.text("20"), nullable=False),
         sa.CheckConstraint("customers_per_unit >= 1", name=op.f("shop_customers_per_unit_check")),
         sa.CheckConstraint("feed_interval_seconds >= 1", name=op.f("shop_feed_interval_check")),
@@ -183,6 +182,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("catalog_sync_pkey")),
     )
     op.create_index("catalog_sync_newest_idx", "catalog_sync", ["shop_id", sa.literal_column("id DESC")], unique=False)
+    op.create_table(
+        "feed_schedule",
+        sa.Column("shop_id", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["shop_id"], ["shop.id"], name=op.f("feed_schedule_shop_id_fkey"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("shop_id", name=op.f("feed_schedule_pkey")),
+    )
     op.create_table(
         "membership",
         sa.Column("shop_id", sa.BigInteger(), nullable=False),
@@ -300,6 +306,7 @@ def downgrade() -> None:
     op.drop_index(op.f("release_restock_id_idx"), table_name="release")
     op.drop_table("release")
     op.drop_table("membership")
+    op.drop_table("feed_schedule")
     op.drop_index("catalog_sync_newest_idx", table_name="catalog_sync")
     op.drop_table("catalog_sync")
     op.drop_index("variant_absent_idx", table_name="variant", postgresql_where=sa.text("absent_since IS NOT NULL"))

@@ -160,26 +160,87 @@ def test_a_temporary_refusal_is_tried_again_later_and_given_up_at_last(
     restocked(engine, shop, "a@x.example")
 
     waits = []
-    for _ in range(outbox.MOST_ATTEMPTS):
+    for _ in range(10):
         deliver(runtime, shop)
         with engine.connect() as database:
             waits.append(database.execute(text("SELECT due_at - now() FROM message")).scalar_one())
         assert deliver(runtime, shop) is False  # not due yet
         make_due(engine)
 
-    assert attempts(engine) == ["temporary"] * outbox.MOST_ATTEMPTS
+    assert attempts(engine) == ["temporary"] * 10
     assert timedelta(seconds=23) < waits[0] < timedelta(seconds=37)
     assert timedelta(seconds=46) < waits[1] < timedelta(seconds=73)
+    assert timedelta(minutes=47) < waits[-1] < timedelta(minutes=73)
+    with engine.begin() as database:
+        database.execute(text("UPDATE message SET created_at = now() - interval '49 hours'"))
+    deliver(runtime, shop)
     assert messages(engine, shop) == [("a@x.example", "dead", "451 later")]
 
 
-def test_a_refused_sender_gives_nobody_up(runtime: Runtime, engine: Engine, shop: ShopKeys, sink: MailSink) -> None:
-    sink.answer = lambda command: "550 bad sender" if command.startswith("MAIL") else None
+@pytest.mark.parametrize(
+    ("command", "reply"),
+    [
+        ("MAIL", "550 bad sender"),
+        ("RCPT", "554 relaying denied"),
+        ("RCPT", "550 5.7.1 blocked by policy"),
+        (".", "550 5.4.5 daily quota exceeded"),
+        (".", "554 5.7.9 message not accepted"),
+    ],
+)
+def test_a_refusal_that_is_our_own_fault_gives_nobody_up(
+    runtime: Runtime, engine: Engine, shop: ShopKeys, sink: MailSink, command: str, reply: str
+) -> None:
+    sink.answer = lambda said: reply if said.startswith(command) else None
     restocked(engine, shop, "a@x.example")
+
+    for _ in range(12):
+        deliver(runtime, shop)
+        make_due(engine)
+
+    assert messages(engine, shop) == [("a@x.example", "pending", reply)]
+    assert states(engine, shop) == {"a@x.example": "released"}
+
+
+def test_a_server_that_ends_each_connection_after_some_mails_is_served_without_a_pause(
+    runtime: Runtime, engine: Engine, shop: ShopKeys, sink: MailSink
+) -> None:
+    def few(command: str) -> str | None:
+        mine = [mail for mail in sink.delivered if mail.connection == sink.connections]
+        return "drop" if command.startswith("MAIL") and len(mine) >= 3 else None
+
+    sink.answer = few
+    restocked(engine, shop, *PEOPLE)
+
+    assert deliver(runtime, shop) is False
+
+    assert sink.recipients == PEOPLE
+    assert attempts(engine) == ["accepted"] * len(PEOPLE)
+
+
+def test_a_message_that_cannot_be_written_holds_up_nobody_else(
+    runtime: Runtime, engine: Engine, shop: ShopKeys, sink: MailSink
+) -> None:
+    restocked(engine, shop, "a@x.example", "b@x.example", "c@x.example")
+    with engine.begin() as database:
+        database.execute(text("UPDATE subscription SET email = 'bü\n@x.example' WHERE email = 'b@x.example'"))
 
     deliver(runtime, shop)
 
-    assert messages(engine, shop) == [("a@x.example", "pending", "550 bad sender")]
+    assert sink.recipients == ["a@x.example", "c@x.example"]
+    assert [state for _, state, _ in messages(engine, shop)] == ["sent", "dead", "sent"]
+
+
+def test_a_message_in_the_hands_of_a_worker_is_withdrawn_when_it_has_not_been_begun(
+    runtime: Runtime, engine: Engine, shop: ShopKeys
+) -> None:
+    restocked(engine, shop, "a@x.example")
+    (claimed,) = claim(engine, shop, "w")
+    with engine.begin() as database:
+        leave(database, shop.id, claimed.subscription_id, now())
+
+    with runtime.courier("w").open_recorder() as recorder:
+        recorder.step(begins=(claimed.id, claimed.attempt))
+        assert not recorder.wait_begun(claimed.id)
 
 
 def test_a_server_that_is_away_costs_no_attempt(
