@@ -132,7 +132,9 @@ def deliver_one(runtime: Runtime, engine: Engine, merchant: ShopKeys) -> MailSto
     with engine.begin() as database:
         claimed = claim(database, shop, "test", now(), limit=1)
     store = MailStore(runtime.settings.home / "mailbox")
-    for _, envelope in batch_filler(engine, runtime.composer)(shop, claimed):
+    write = batch_filler(engine, runtime.composer)(shop, claimed)
+    for message in claimed:
+        envelope = write(message)
         store.keep(envelope.recipient, envelope.content)
     return store
 
