@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any, NoReturn
 
 import click
+from email_validator import EmailNotValidError, validate_email
 from sqlalchemy.exc import OperationalError
 from tqdm import tqdm
 
@@ -19,7 +20,7 @@ from plugin.domain import catalog, merchants, shops
 from plugin.domain.shops import ShopError
 from plugin.domain.simulation import ScenarioError, simulate
 from plugin.embedded import EmbeddedError
-from plugin.runtime import Runtime, now
+from plugin.runtime import Runtime, now, running_settings
 from plugin.settings import Settings, SettingsError
 
 
@@ -29,7 +30,7 @@ def _fail(message: str) -> NoReturn:
 
 
 def _runtime(**options: Any) -> Runtime:
-    return Runtime(Settings.from_environment(), **options)
+    return Runtime(running_settings(Settings.from_environment()), **options)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -96,7 +97,7 @@ def doctor() -> None:
     from plugin.doctor import checks  # noqa: PLC0415
 
     bad = 0
-    for check in checks(Settings.from_environment()):
+    for check in checks(running_settings(Settings.from_environment())):
         click.echo(f"{'ok ' if check.good else 'BAD'}  {check.part}: {check.finding}")
         if not check.good:
             click.echo(f"     {check.remedy}")
@@ -107,15 +108,19 @@ def doctor() -> None:
 @cli.command("simulate")
 @click.argument("scenarios", type=click.File("r", encoding="utf-8"), default="-")
 def simulate_command(scenarios: IO[str]) -> None:
-    """Play scenarios through the rules: one JSON object a line in, one a line out."""
+    """Play scenarios through the rules: one JSON object a line in, one a line out; docs/commands.md has an example."""
+    bad = False
     for number, line in enumerate(scenarios, 1):
         if not line.strip():
             continue
         try:
             result = simulate(json.loads(line))
-        except (json.JSONDecodeError, ScenarioError) as error:
-            _fail(f"line {number}: {error}")
+        except (json.JSONDecodeError, ScenarioError, RecursionError) as error:
+            wrong = str(error) if isinstance(error, ScenarioError) else "not JSON"
+            click.echo(f"stockbell: line {number}: {wrong}", err=True)
+            result, bad = {"error": f"line {number}: {wrong}"}, True
         click.echo(json.dumps(result, ensure_ascii=False))
+    sys.exit(1 if bad else 0)
 
 
 @cli.group()
@@ -131,8 +136,7 @@ def shop() -> None:
 def shop_create(platform: str, name: str, domain: str, feed: str) -> None:
     """Make a shop; prints its keys as JSON. The API key is shown only now."""
     runtime = _runtime()
-    if feed and "://" not in feed:
-        feed = str(Path(feed).absolute())
+    feed = _feed(feed)
     with runtime.engine.begin() as database:
         new = shops.create_shop(
             database,
@@ -146,6 +150,19 @@ def shop_create(platform: str, name: str, domain: str, feed: str) -> None:
     click.echo(json.dumps(keys))
 
 
+def _feed(feed: str) -> str:
+    """The address or the absolute path of a feed.
+
+    Raises:
+        ShopError: it is neither a web address nor a file.
+    """
+    if not feed or feed.startswith(("https://", "http://")):
+        return feed
+    if "://" in feed or not Path(feed).is_file():
+        raise ShopError("feed", f"{feed} is neither a web address nor a file")
+    return str(Path(feed).absolute())
+
+
 @cli.group()
 def merchant() -> None:
     """The people who run shops."""
@@ -154,12 +171,20 @@ def merchant() -> None:
 @merchant.command("add")
 @click.option("--shop", "shop_id", type=int, required=True)
 @click.option("--email", required=True)
+@click.option("--new-password", is_flag=True, help="Replace the password that the account has.")
 @click.password_option(help="Asked for when it is not given.")
-def merchant_add(shop_id: int, email: str, password: str) -> None:
-    """Let someone sign in to a shop's pages."""
+def merchant_add(shop_id: int, email: str, password: str, *, new_password: bool) -> None:
+    """Let someone sign in to a shop's pages; an account may be in several shops."""
+    try:
+        validate_email(email, check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError as error:
+        raise ShopError("email", f"is no e-mail address: {error}") from error
     with _runtime().engine.begin() as database:
-        merchants.add_merchant(database, email=email, password=password, shop_id=shop_id)
-    click.echo(f"{email} can sign in at /merchant/.")
+        given = merchants.add_merchant(
+            database, email=email, password=password, shop_id=shop_id, new_password=new_password
+        )
+    kept = "" if given else " The account had a password already, which was kept (--new-password replaces it)."
+    click.echo(f"{email} can sign in at /merchant/.{kept}")
 
 
 @cli.group("catalog")
@@ -174,10 +199,7 @@ def catalog_group() -> None:
 def catalog_sync(shop_id: int, feed: str, *, accept_loss: bool) -> None:
     """Read a shop's catalog; prints a JSON summary."""
     runtime = _runtime()
-    if feed:
-        with runtime.engine.begin() as database:
-            kept = feed if "://" in feed else str(Path(feed).absolute())
-            shops.change_settings(database, shop_id, {"feed": kept})
+    feed = _feed(feed)
     with tqdm(unit=" variants", disable=None, leave=False) as bar:
 
         def progress(rows: int) -> None:
@@ -189,6 +211,7 @@ def catalog_sync(shop_id: int, feed: str, *, accept_loss: bool) -> None:
                 shop_id,
                 runtime.adapter,
                 now,
+                feed=feed,
                 accept_loss=accept_loss,
                 progress=progress,
             )

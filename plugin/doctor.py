@@ -5,18 +5,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from redis import RedisError
-from rq import Worker
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from integrations.channels.smtp import SMTPChannel
 from integrations.errors import IntegrationError
-from plugin import db, queues
+from plugin import db
 from plugin.domain import catalog, outbox, shops
 from plugin.runtime import Runtime, now, read_address
 from plugin.scheduler import ELECTION_LOCK
 from plugin.settings import Settings, SettingsError
 from plugin.web.widget import DIST
+from plugin.worker import NAME_LOCK
 
 LEAST_FREE_BYTES = 500 * 1024 * 1024
 LEAST_POSTGRES = 150000
@@ -79,6 +79,14 @@ def _engine(runtime: Runtime) -> Iterator[Check]:
         ).scalar_one()
         yield Check("Scheduler", led, "one is elected" if led else "none runs", "Start 'stockbell scheduler'.")
         waiting = sum(messages for _, messages in outbox.shops_with_work(database, now()))
+        query = "SELECT count(*) FROM delivery_attempt WHERE outcome IS NULL AND begun_at < now() - interval '1 minute'"
+        stuck = database.execute(text(query)).scalar_one()
+        if stuck:
+            remedy = "Look at the mail server: it takes mails and does not answer."
+            yield Check("Hand-overs", good=False, finding=f"{stuck} without an answer for a minute", remedy=remedy)
+        query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = :lock AND granted"
+        workers = database.execute(text(query), {"lock": NAME_LOCK}).scalar_one()
+        yield Check("Workers", workers > 0, f"{workers} run", "Start 'stockbell worker'.")
         dead = database.execute(text("SELECT count(*) FROM message WHERE state = 'dead'")).scalar_one()
         yield Check(
             "Messages",
@@ -105,8 +113,6 @@ def _redis(runtime: Runtime) -> Iterator[Check]:
     try:
         runtime.redis.ping()
         yield Check("Redis", good=True, finding="answers")
-        workers = Worker.count(queue=queues.queue(runtime.redis))
-        yield Check("Workers", workers > 0, f"{workers} listen", "Start 'stockbell worker'.")
     except SettingsError as error:
         yield Check("Redis", good=False, finding=str(error), remedy=remedy)
     except RedisError as error:

@@ -1,9 +1,10 @@
 """What every process of an installation has: the database, Redis, the key, the mail server."""
 
+import json
 import os
 import secrets
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -118,6 +119,18 @@ class Runtime:
         if not value:
             raise SettingsError(f"{variable} is not set and 'stockbell up' does not run in {self.settings.home}.")
         return value
+
+
+RUNNING = ("port", "base_url", "allow_loopback")
+
+
+def running_settings(settings: Settings) -> Settings:
+    """The settings with what a running `stockbell up` of the same home was told, where the environment is silent."""
+    told = read_address(settings, "settings")
+    if not told:
+        return settings
+    silent = {item.name for item in fields(settings) if item.metadata["variable"] not in os.environ}
+    return replace(settings, **{name: value for name, value in json.loads(told).items() if name in silent})
 
 
 def address_file(settings: Settings, name: str) -> "os.PathLike[str]":

@@ -26,9 +26,9 @@ def _text(value: str) -> str:
 
 
 def _flag(value: str) -> bool:
-    if value.lower() in {"1", "true", "yes", "on"}:
+    if value == "1":
         return True
-    if value.lower() in {"", "0", "false", "no", "off"}:
+    if value in {"", "0"}:
         return False
     raise ValueError("must be 1 or 0")
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import json
 import os
 import signal
 import socket
@@ -23,7 +24,7 @@ from plugin.embedded import EmbeddedError, EmbeddedPostgres, EmbeddedRedis
 from plugin.embedded.process import stop
 from plugin.mailbox.server import MailboxServer
 from plugin.mailbox.store import MailStore
-from plugin.runtime import Runtime, address_file
+from plugin.runtime import RUNNING, Runtime, address_file
 from plugin.settings import Settings, SettingsError
 
 READY_SECONDS = 60
@@ -171,6 +172,7 @@ def _check_port(settings: Settings) -> None:
 def _start_services(settings: Settings, stack: contextlib.ExitStack) -> Settings:
     """Start what is embedded and write its address down for other commands."""
     addresses: dict[str, str] = {}
+    told = {"settings": json.dumps({name: getattr(settings, name) for name in RUNNING})}
     if not settings.database_url:
         addresses["database_url"] = stack.enter_context(EmbeddedPostgres(settings.home / "postgres")).url
     if not settings.redis_url:
@@ -180,7 +182,7 @@ def _start_services(settings: Settings, stack: contextlib.ExitStack) -> Settings
         mailbox.start()
         stack.callback(mailbox.stop)
         addresses["smtp_url"] = mailbox.url
-    for name, address in addresses.items():
+    for name, address in {**addresses, **told}.items():
         file = Path(address_file(settings, name))
         file.write_text(address, encoding="utf-8")
         stack.callback(file.unlink, missing_ok=True)

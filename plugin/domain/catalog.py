@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -129,7 +129,7 @@ class CatalogSync:
         if not self.accept_loss and known >= LOSS_FLOOR and lost * 100 > known * believed:
             raise CatalogError(
                 f"The feed no longer holds {lost} of {known} variants, more than the {believed} % that are believed."
-                " If they are really gone, sync once with that accepted.",
+                " If they are really gone: stockbell catalog sync --accept-loss.",
                 "lost_rows",
             )
         return bool(missing)
@@ -464,16 +464,17 @@ def _record(connection: Connection, sync_id: int, result: SyncResult, bookmark: 
     connection.commit()
 
 
-def sync_shop(
+def sync_shop(  # noqa: PLR0913 (who asks decides that much)
     engine: Engine,
     shop_id: int,
     make_adapter: Callable[[Shop], PlatformAdapter],
     clock: Callable[[], datetime],
     *,
+    feed: str = "",
     accept_loss: bool = False,
     progress: Progress = lambda _rows: None,
 ) -> SyncResult:
-    """Sync one shop's catalog.
+    """Sync one shop's catalog; another feed is read, and kept when it was good, where one is given.
 
     Raises:
         LookupError: there is no such shop.
@@ -483,4 +484,10 @@ def sync_shop(
         shop = shops.by_id(database, shop_id)
     if shop is None:
         raise LookupError(f"There is no shop {shop_id}.")
-    return CatalogSync(engine, shop, clock, accept_loss=accept_loss).run(make_adapter(shop), progress)
+    if feed:
+        shop = replace(shop, feed=feed)
+    result = CatalogSync(engine, shop, clock, accept_loss=accept_loss).run(make_adapter(shop), progress)
+    if feed:
+        with engine.begin() as database:
+            shops.change_settings(database, shop_id, {"feed": feed})
+    return result

@@ -12,31 +12,35 @@ LEAST_PASSWORD_CHARS = 10
 _hasher = PasswordHasher()
 
 
-def add_merchant(database: Connection, *, email: str, password: str, shop_id: int) -> int:
-    """Make an account, or give an existing one a new password, and let it into the shop.
+def add_merchant(database: Connection, *, email: str, password: str, shop_id: int, new_password: bool = False) -> bool:
+    """Let someone into a shop; returns whether the account is new or got this password.
+
+    An account may be in several shops and has one password, which is kept unless `new_password` says otherwise.
 
     Raises:
         ShopError: the password is too short, or there is no such shop.
     """
     if len(password) < LEAST_PASSWORD_CHARS:
         raise ShopError("password", f"must have at least {LEAST_PASSWORD_CHARS} characters")
-    merchant_id = database.execute(
+    values = {"email": email.strip().lower(), "hash": _hasher.hash(password), "new": new_password}
+    taken = database.execute(
         text(
             "INSERT INTO merchant (email, password_hash) VALUES (:email, :hash)"
-            " ON CONFLICT (email) DO UPDATE SET password_hash = excluded.password_hash RETURNING id"
+            " ON CONFLICT (email) DO UPDATE SET password_hash = excluded.password_hash WHERE :new RETURNING id"
         ),
-        {"email": email.strip().lower(), "hash": _hasher.hash(password)},
-    ).scalar_one()
+        values,
+    ).first()
     joined = database.execute(
         text(
-            "INSERT INTO membership (shop_id, merchant_id) SELECT id, :merchant FROM shop WHERE id = :shop"
-            " ON CONFLICT DO NOTHING RETURNING 1"
+            "INSERT INTO membership (shop_id, merchant_id) SELECT shop.id, merchant.id FROM shop, merchant"
+            " WHERE shop.id = :shop AND email = :email ON CONFLICT (shop_id, merchant_id)"
+            " DO UPDATE SET shop_id = excluded.shop_id RETURNING 1"
         ),
-        {"merchant": merchant_id, "shop": shop_id},
+        {"email": values["email"], "shop": shop_id},
     ).first()
-    if joined is None and not is_member(database, merchant_id, shop_id):
+    if joined is None:
         raise ShopError("shop", f"there is no shop {shop_id}")
-    return int(merchant_id)
+    return taken is not None
 
 
 def sign_in(database: Connection, email: str, password: str) -> int | None:
@@ -55,9 +59,3 @@ def sign_in(database: Connection, email: str, password: str) -> int | None:
 def _nobody() -> str:
     """What an unknown account is checked against, so that it takes as long as a known one."""
     return _hasher.hash("nobody has this password")
-
-
-def is_member(database: Connection, merchant_id: int, shop_id: int) -> bool:
-    """Whether a merchant may see a shop."""
-    query = text("SELECT EXISTS (SELECT FROM membership WHERE merchant_id = :merchant AND shop_id = :shop)")
-    return bool(database.execute(query, {"merchant": merchant_id, "shop": shop_id}).scalar_one())

@@ -85,8 +85,8 @@ def create_shop(
     Raises:
         ShopError: the name is empty or the domain is not an origin.
     """
-    if not name.strip():
-        raise ShopError("name", "must not be empty")
+    if not name.strip() or not name.isprintable():
+        raise ShopError("name", "must not be empty, nor hold control characters")
     origin = normalized_origin(domain, allow_loopback=allow_loopback)
     new = NewShop(0, secrets.token_urlsafe(16), secrets.token_urlsafe(32))
     shop_id = database.execute(
@@ -120,7 +120,8 @@ def normalized_origin(domain: str, *, allow_loopback: bool) -> str:
     if not host or parts.scheme not in {"https", "http"} or parts.username or parts.path not in {"", "/"}:
         raise ShopError("domain", "must look like https://shop.example")
     if parts.scheme == "http" and not (allow_loopback and host in LOOPBACK_HOSTS):
-        raise ShopError("domain", "must begin with https:// (http is only for loopback in development)")
+        words = "must begin with https:// (http is only for loopback, with STOCKBELL_ALLOW_LOOPBACK=1)"
+        raise ShopError("domain", words)
     shown = f"[{host}]" if ":" in host else host
     usual = port in {None, {"https": 443, "http": 80}[parts.scheme]}  # browsers leave the usual port out
     return f"{parts.scheme}://{shown}" + ("" if usual else f":{port}")

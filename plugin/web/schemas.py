@@ -20,6 +20,7 @@ MOST_PRICE = 10**12
 MOST_LEVELS = 1000
 MOST_VARIANTS = 1000
 MOST_FUTURE = timedelta(hours=24)
+LEAST_YEAR = 2000
 CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 """Control characters, and halves of characters, which no database or header can hold."""
 LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
@@ -48,6 +49,8 @@ def checked_email(value: str) -> str:
 def _printable(value: str) -> None:
     if CONTROL.search(value):
         raise ValidationError("Must not hold control characters.")
+    if value and not value.strip():
+        raise ValidationError("Must not be blank.")
 
 
 def _lines(value: str) -> None:
@@ -184,6 +187,8 @@ class InventoryLevelSchema(Payload):
         """A time that lies far ahead would make every later update an older one."""
         if value is not None and value > datetime.now(UTC) + MOST_FUTURE:
             raise ValidationError("Lies in the future.")
+        if value is not None and value.year < LEAST_YEAR:
+            raise ValidationError(f"Must not be before {LEAST_YEAR}.")
 
     @post_load
     def make(self, data: dict[str, Any], **_options: Any) -> InventoryLevel:

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
 from plugin.web.errors import APIError, answer
-from plugin.web.merchant.views import blueprint
+from plugin.web.merchant.views import blueprint, init_front_door
 
 STALE = "This form is too old. Go back, load the page again and repeat what you did."
 
@@ -15,6 +15,7 @@ def init_app(app: Flask) -> None:
     app.config["WTF_CSRF_CHECK_DEFAULT"] = False  # only these pages have a session to protect
     CSRFProtect(app)
     app.register_blueprint(blueprint)
+    init_front_door(app)
     app.register_error_handler(CSRFError, _stale_form)
 
 

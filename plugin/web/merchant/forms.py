@@ -10,9 +10,9 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, ValidationError
 
 from plugin.domain.shops import Shop
-from plugin.web.schemas import CONTROL, checked_email
+from plugin.web.schemas import CONTROL, MOST_UNITS, checked_email
 
-MOST = 1_000_000
+MOST = MOST_UNITS
 WHOLE_NUMBER = f"Enter a whole number from 1 to {MOST:,}."
 
 

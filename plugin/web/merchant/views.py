@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import wraps
 
-from flask import Blueprint, abort, current_app, flash, g, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, abort, current_app, flash, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from plugin.domain import catalog, merchants, outbox, overview, shops
@@ -75,6 +75,11 @@ def with_shop(view: View) -> View:
 def own_forms_only() -> None:
     """Refuse forms that did not come from these pages."""
     current_app.extensions["csrf"].protect()
+
+
+def init_front_door(app: Flask) -> None:
+    """The address without a path leads to the merchant's pages."""
+    app.add_url_rule("/", "front_door", lambda: redirect(url_for("merchant.home")))
 
 
 @blueprint.before_request

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import threading
 import urllib.error
 import urllib.request
@@ -13,6 +14,7 @@ INVENTORY_TIMEOUT_SECONDS = 5
 
 
 def main() -> None:
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
     options = _parser().parse_args()
     listener = _inventory_push(options.stockbell, options.api_key) if options.api_key else None
     app = create_shop_app(options.stockbell, options.public_key, DemoShop(listener))
