@@ -225,3 +225,20 @@ def test_odd_text_survives_the_copy(engine: Engine, shop: ShopKeys, odd: str) ->
     with engine.connect() as database:
         row = database.execute(text("SELECT variant_id, product_title, collections FROM variant")).one()
     assert tuple(row) == (odd, odd, [odd, "b,c"])
+
+
+def test_another_feed_is_kept_only_when_it_was_good(
+    runtime: Runtime, engine: Engine, shop: ShopKeys, sync: Sync, tmp_path: Path
+) -> None:
+    sync(item(1))
+    good_feed = load(engine, shop).feed
+    other = tmp_path / "other.json"
+    other.write_text("[", encoding="utf-8")
+
+    with pytest.raises(CatalogError):
+        catalog.sync_shop(runtime.engine, shop.id, runtime.adapter, now, feed=str(other))
+    assert load(engine, shop).feed == good_feed
+
+    other.write_text(json.dumps([item(1)]), encoding="utf-8")
+    catalog.sync_shop(runtime.engine, shop.id, runtime.adapter, now, feed=str(other))
+    assert load(engine, shop).feed == str(other)

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from integrations.types import InventoryLevel
-from plugin.domain import restocks, stock
+from plugin.domain import restocks, stock, subscriptions
 from plugin.runtime import now
 from tests.factories import START, ShopKeys, change, join, load, make_shop, messages, set_stock, states
 
@@ -259,3 +259,38 @@ def test_a_total_replaces_what_was_known_by_location(engine: Engine, shop: ShopK
     apply(engine, shop, InventoryLevel("v1", "b", 2, None))
 
     assert available(engine) == 2
+
+
+def test_who_was_never_asked_for_confirmation_is_asked_the_next_time(engine: Engine) -> None:
+    shop = make_shop(engine, double_opt_in=True)
+    wish = subscriptions.Request("v1", "a@x.example")
+    for may_ask, due in ((False, False), (True, True)):
+        with engine.begin() as database:
+            joined = subscriptions.join(database, load(engine, shop), wish, now(), may_ask_confirmation=may_ask)
+        assert joined.message_due is due
+
+
+def test_who_was_asked_for_confirmation_is_in_line_once_the_shop_asks_no_more(engine: Engine) -> None:
+    shop = make_shop(engine, double_opt_in=True)
+    join(engine, shop, "a@x.example")
+    change(engine, shop, double_opt_in=False)
+
+    join(engine, shop, "a@x.example")
+
+    assert states(engine, shop) == {"a@x.example": "waiting"}
+
+
+def test_a_shop_that_changed_meanwhile_is_noticed_and_nothing_is_written(engine: Engine, shop: ShopKeys) -> None:
+    known = load(engine, shop)
+    change(engine, shop, double_opt_in=True)
+
+    with pytest.raises(subscriptions.ShopChangedError), engine.begin() as database:
+        subscriptions.join(database, known, subscriptions.Request("v1", "a@x.example"), now())
+    assert states(engine, shop) == {}
+
+
+def test_stock_of_a_removed_variant_is_unknown(engine: Engine, shop: ShopKeys) -> None:
+    with engine.begin() as database:
+        database.execute(text("UPDATE variant SET removed_at = now()"))
+
+    assert set_stock(engine, shop, 5).unknown == ["v1"]

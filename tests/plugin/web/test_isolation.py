@@ -31,9 +31,14 @@ COVERED_BY_THE_MERCHANT_PAGES_TESTS = {
     f"merchant.{name}"
     for name in ("sign_in", "sign_out", "home", "shop_page", "settings", "notify_now", "try_again", "sync")
 }
-WITHOUT_A_SHOP = {"static", "widget.asset", "api-docs.openapi_json", "health.healthz", "health.readyz"} | {
-    f"mailbox.{name}" for name in ("index", "show", "html", "source")
-}
+WITHOUT_A_SHOP = {
+    "front_door",
+    "static",
+    "widget.asset",
+    "api-docs.openapi_json",
+    "health.healthz",
+    "health.readyz",
+} | {f"mailbox.{name}" for name in ("index", "show", "html", "source")}
 
 
 @pytest.fixture

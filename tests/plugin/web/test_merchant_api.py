@@ -131,10 +131,16 @@ def test_a_bad_level_is_named_and_none_is_written(
     assert rows(engine) == before
 
 
-def test_a_level_from_the_beginning_of_time_is_taken(client: FlaskClient, shop: ShopKeys) -> None:
-    level = {"variant_id": "v1", "available": 1, "updated_at": "0001-01-01T00:00:00+14:00"}
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "1999-12-31T23:59:59Z", "2999-01-01T00:00:00Z"])
+def test_a_level_of_an_impossible_time_is_refused(
+    client: FlaskClient, engine: Engine, shop: ShopKeys, moment: str
+) -> None:
+    before = rows(engine)
 
-    assert put_levels(client, shop, level).status_code == 200
+    response = put_levels(client, shop, {"variant_id": "v1", "available": 1, "updated_at": moment})
+
+    assert_error(response, 422, fields=["levels.0.updated_at"])
+    assert rows(engine) == before
 
 
 @pytest.mark.parametrize("count", [0, 1001])
