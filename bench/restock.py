@@ -33,14 +33,14 @@ def main() -> None:
         shop = _shop(runtime)
         floors = [_floor(runtime, shop, port)]
         for workers in (1, 2, 4):
-            rates, memory = [], []
+            rates, ratios, memory = [], [], []
             for _ in range(ROUNDS):
                 rate, grown = _pipeline(runtime, shop, port, workers)
-                rates.append(rate)
-                memory.append(grown)
                 floors.append(_floor(runtime, shop, port))
-            rate, floor = _median(rates), _median(floors)
-            row = [f"{workers} worker{'s' * (workers > 1)}", f"{rate:,.0f}", f"{rate / floor:.2f}"]
+                rates.append(rate)
+                ratios.append(rate / ((floors[-2] + floors[-1]) / 2))  # the floors just before and after
+                memory.append(grown)
+            row = [f"{workers} worker{'s' * (workers > 1)}", f"{_median(rates):,.0f}", f"{_median(ratios):.2f}"]
             rows.append([*row, f"{max(memory):.0f} MB"])
         rows.insert(0, ["bare smtplib loop, 1 connection", f"{_median(floors):,.0f}", "1", ""])
     common.table(["", "mails/s", "ratio", "peak memory of a worker"], rows)

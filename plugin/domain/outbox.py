@@ -205,7 +205,7 @@ def _finish(database: Connection, outcomes: Sequence[tuple[int, Outcome]], now: 
 _FINISH = text(
     """
     WITH given AS (
-        SELECT id, detail, attempts,
+        SELECT id, detail, attempts, message.uncertain OR result = 'uncertain' AS is_uncertain,
                CASE WHEN result = 'accepted' THEN 'sent'
                     WHEN result = 'permanent' OR created_at < :oldest THEN 'dead'
                     ELSE 'pending' END AS next_state,
@@ -215,7 +215,8 @@ _FINISH = text(
           JOIN message USING (id)
          WHERE state = 'claimed' AND attempts = number AND (CAST(:worker AS text) IS NULL OR claimed_by = :worker)
     ), ended AS (
-        UPDATE message SET state = next_state, reason = detail, claimed_by = NULL, lease_until = NULL,
+        UPDATE message SET state = next_state, reason = detail, uncertain = is_uncertain,
+                           claimed_by = NULL, lease_until = NULL,
                            finished_at = CASE WHEN next_state = 'pending' THEN NULL ELSE CAST(:now AS timestamptz) END,
                            due_at = CASE WHEN next_state = 'pending' THEN CAST(:now AS timestamptz) + wait
                                          ELSE due_at END
@@ -269,6 +270,7 @@ def recover(database: Connection, now: datetime, *, worker: str | None = None, l
 
 
 def _mark_uncertain(database: Connection, message_ids: Sequence[int], now: datetime) -> None:
+    database.execute(text("UPDATE message SET uncertain = true WHERE id = ANY (:ids)"), {"ids": list(message_ids)})
     database.execute(
         text(
             "UPDATE delivery_attempt SET outcome = 'uncertain', ended_at = :now FROM message"

@@ -81,6 +81,7 @@ def uncertain(database: Connection, shop_id: int) -> list[Any]:
     query = text(
         "SELECT message.id, begun_at, number, message.state, email FROM delivery_attempt"
         " JOIN message ON message.id = message_id JOIN subscription ON subscription.id = subscription_id"
-        " WHERE message.shop_id = :shop AND outcome = 'uncertain' ORDER BY begun_at DESC LIMIT :limit"
+        " WHERE message.shop_id = :shop AND message.uncertain AND outcome = 'uncertain'"
+        " ORDER BY begun_at DESC LIMIT :limit"
     )
     return list(database.execute(query, {"shop": shop_id, "limit": MOST_MESSAGES}).mappings())

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -73,6 +74,8 @@ message = Table(
     Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
     moment("created_at", nullable=False),
     moment("finished_at"),
+    # Some attempt ended without anybody knowing how; delivery_attempt tells which.
+    Column("uncertain", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint(
         "subscription_id",
         "release_id",
@@ -94,19 +97,18 @@ Index(
 Index("message_claimed_idx", message.c.lease_until, postgresql_where=text("state = 'claimed'"))
 Index("message_dead_idx", message.c.shop_id, message.c.id, postgresql_where=text("state = 'dead'"))
 
+Index("message_uncertain_idx", message.c.shop_id, message.c.id, postgresql_where=text("uncertain"))
+
+# Two writes for each mail: no foreign key, which would lock the message each time, and no index on what changes, so
+# that the second write stays on its page.
 delivery_attempt = Table(
     "delivery_attempt",
     metadata,
-    Column("message_id", BigInteger, ForeignKey("message.id", ondelete="CASCADE"), primary_key=True),
-    Column("number", SmallInteger, primary_key=True),
+    Column("message_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", SmallInteger, primary_key=True, autoincrement=False),
     moment("begun_at", nullable=False),
     moment("ended_at"),
     words("outcome", nullable=True),  # accepted, temporary, permanent, uncertain; NULL while in hand
     words("detail", default=""),
     postgresql_with=FILLFACTOR,
-)
-Index(
-    "delivery_attempt_uncertain_idx",
-    delivery_attempt.c.message_id,
-    postgresql_where=text("outcome = 'uncertain'"),
 )
