@@ -7,7 +7,6 @@ from flask import Flask, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from plugin import db
-from plugin.runtime import Runtime
 from plugin.server import THREADS, serve_app
 from plugin.settings import Settings
 
@@ -35,5 +34,4 @@ def make_app() -> Flask:
 
 if __name__ == "__main__":
     settings = Settings.from_environment(port=int(sys.argv[1]))
-    Runtime(settings).close()
     serve_app(settings, make_app)

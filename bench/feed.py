@@ -12,9 +12,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from bench import common
-from integrations.base import PlatformAdapter
 from plugin.domain import catalog, shops
-from plugin.domain.shops import Shop
 from plugin.runtime import Runtime, now
 
 VARIANTS = 1_000_000
@@ -79,12 +77,8 @@ def _sync_here(shop_id: int) -> None:
     from plugin.settings import Settings  # noqa: PLC0415
 
     runtime = Runtime(Settings.from_environment())
-
-    def adapter(shop: Shop) -> PlatformAdapter:
-        return runtime.adapter(shop)
-
     started = time.perf_counter()
-    result = catalog.sync_shop(runtime.engine, shop_id, adapter, now)
+    result = catalog.sync_shop(runtime.engine, shop_id, runtime.adapter, now)
     assert result.state in {"done", "unchanged"}, result
     print(time.perf_counter() - started, common.peak_memory_mb(os.getpid()))
 

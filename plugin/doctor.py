@@ -36,12 +36,8 @@ def checks(settings: Settings) -> Iterator[Check]:
     """Look at each part in turn; one that is away does not hide the others."""
     runtime = Runtime(settings)
     yield _home(settings)
-    yield Check(
-        "Widget",
-        (DIST / "manifest.json").exists(),
-        "built" if (DIST / "manifest.json").exists() else "not built",
-        "Run 'make setup'.",
-    )
+    built = (DIST / "manifest.json").exists()
+    yield Check("Widget", built, "built" if built else "not built", "Run 'make setup'.")
     yield from _database(runtime)
     yield from _redis(runtime)
     yield _mail(settings)
