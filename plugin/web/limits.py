@@ -3,11 +3,12 @@
 import hashlib
 import hmac
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from flask import request
 from redis import RedisError
+from redis.exceptions import NoScriptError
 
 from plugin.domain.shops import Shop
 from plugin.web.errors import APIError
@@ -15,18 +16,18 @@ from plugin.web.parts import runtime
 
 log = structlog.get_logger(__name__)
 
-# One command, as every sign-up pays for it. The last key is only read.
+# One command for all counters of a request, as every sign-up pays for it.
 COUNT = """
 local counts = {}
-for number = 1, #KEYS - 1 do
+for number = 1, #KEYS do
     counts[number] = redis.call('INCR', KEYS[number])
-    if counts[number] == 1 then redis.call('EXPIRE', KEYS[number], ARGV[1]) end
+    if redis.call('TTL', KEYS[number]) < 0 then redis.call('EXPIRE', KEYS[number], ARGV[number]) end
 end
-counts[#KEYS] = redis.call('GET', KEYS[#KEYS]) or 0
 return counts
 """
+COUNT_SHA = hashlib.sha1(COUNT.encode(), usedforsecurity=False).hexdigest()
 
-WINDOW_SECONDS = 60
+MINUTE_SECONDS = 60
 DAY_SECONDS = 24 * 3600
 ADDRESS_LIMIT = 20
 """Sign-ups a minute for one e-mail address, over all shops."""
@@ -36,31 +37,37 @@ SIGN_IN_LIMIT = 10
 """Tries a minute to sign in, by network address and by account."""
 
 
+class _Counter(NamedTuple):
+    name: str
+    seconds: int
+
+
 def check_sign_up(shop: Shop, email: str) -> bool:
-    """Count a sign-up; returns whether the address may get another confirmation mail today.
+    """Count a sign-up, together with the confirmation mail that comes of it where the shop wants one.
+
+    Returns:
+        Whether that mail may be sent. If none is sent after all, `uncount_confirmation` takes it back.
 
     Raises:
         APIError: 429, too many from this network address or for this e-mail address.
     """
     limit = runtime().settings.subscribe_limit
-    if not limit:
-        return True
     address = _hashed(email.lower())
-    network = f"sign-up:{shop.id}:{_hashed(request.remote_addr or '')}"
-    by_network, by_address, confirmations = _count(network, f"sign-up:{address}", read=_confirmation_key(address))
-    if by_network > limit or by_address > ADDRESS_LIMIT:
+    counters = [_this_minute(f"sign-up:{shop.id}:{_hashed(request.remote_addr or '')}"), _this_minute(address)]
+    if shop.double_opt_in:
+        counters.append(_confirmations(address))
+    by_network, by_address, *confirmations = _count(*counters)
+    if by_network > limit > 0 or by_address > ADDRESS_LIMIT:
+        if shop.double_opt_in:
+            uncount_confirmation(email)
         _refuse()
-    return confirmations < CONFIRMATIONS_A_DAY
+    return max(confirmations, default=0) <= CONFIRMATIONS_A_DAY
 
 
-def count_confirmation(email: str) -> None:
-    """Remember that a confirmation mail goes to this address."""
-    name = _confirmation_key(_hashed(email.lower()))
+def uncount_confirmation(email: str) -> None:
+    """The confirmation mail that was counted is not sent."""
     try:
-        with runtime().redis.pipeline(transaction=False) as pipeline:
-            pipeline.set(name, 0, ex=DAY_SECONDS, nx=True)  # the day begins with the first
-            pipeline.incr(name)
-            pipeline.execute()
+        runtime().redis.decr(_confirmations(_hashed(email.lower())).name)
     except RedisError:
         log.warning("limits_are_off")
 
@@ -71,29 +78,33 @@ def check_sign_in(account: str) -> None:
     Raises:
         APIError: 429.
     """
-    network = f"sign-in:{_hashed(request.remote_addr or '')}"
-    by_network, by_account, _ = _count(network, f"sign-in:{_hashed(account.lower())}")
-    if max(by_network, by_account) > SIGN_IN_LIMIT:
+    network = _this_minute(f"sign-in:{_hashed(request.remote_addr or '')}")
+    if max(_count(network, _this_minute(f"sign-in:{_hashed(account.lower())}"))) > SIGN_IN_LIMIT:
         _refuse()
 
 
-def _count(*keys: str, read: str = "stockbell:limit:none") -> list[int]:
-    """Add one to each of this minute's counters; their new values, then the one of the counter to read.
+def _this_minute(what: str) -> _Counter:
+    return _Counter(f"stockbell:limit:{what}:{int(time.time()) // MINUTE_SECONDS}", MINUTE_SECONDS)
 
-    Zeros without Redis.
-    """
-    minute = int(time.time()) // WINDOW_SECONDS
-    names = [f"stockbell:limit:{key}:{minute}" for key in keys]
+
+def _confirmations(address: str) -> _Counter:
+    """The day begins with the first mail."""
+    return _Counter(f"stockbell:limit:confirmation:{address}", DAY_SECONDS)
+
+
+def _count(*counters: _Counter) -> list[int]:
+    """Add one to each; returns their new values, zeros without Redis."""
+    words: list[Any] = [len(counters), *(each.name for each in counters), *(each.seconds for each in counters)]
+    redis = runtime().redis
     try:
-        counts: Any = runtime().redis.eval(COUNT, len(names) + 1, *names, read, WINDOW_SECONDS)
+        try:
+            counts: Any = redis.evalsha(COUNT_SHA, *words)
+        except NoScriptError:  # Redis is new
+            counts = redis.eval(COUNT, *words)
     except RedisError:
         log.warning("limits_are_off")
-        return [0] * (len(keys) + 1)
+        return [0] * len(counters)
     return [int(count) for count in counts]
-
-
-def _confirmation_key(address: str) -> str:
-    return f"stockbell:limit:confirmation:{address}"
 
 
 def _hashed(value: str) -> str:
@@ -102,5 +113,5 @@ def _hashed(value: str) -> str:
 
 
 def _refuse() -> None:
-    wait = WINDOW_SECONDS - int(time.time()) % WINDOW_SECONDS
+    wait = MINUTE_SECONDS - int(time.time()) % MINUTE_SECONDS
     raise APIError(429, headers={"Retry-After": str(wait)})

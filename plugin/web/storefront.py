@@ -1,19 +1,17 @@
 """What shoppers' browsers call, from the shop's own pages only."""
 
-from typing import Any
+from typing import Any, cast
 
 from flask import Response, current_app, g, request
 from flask.typing import ResponseReturnValue
 from flask.views import MethodView
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
-from plugin.domain import shops, subscriptions
+from plugin.domain import shops
 from plugin.domain.rules import is_sellable
 from plugin.domain.shops import Shop
-from plugin.domain.subscriptions import Joined, Request, ShopChangedError, UnknownVariantError
-from plugin.runtime import now
-from plugin.web import limits
 from plugin.web.errors import APIError
+from plugin.web.joining import autocommit, sign_up
 from plugin.web.parts import Blueprint, runtime
 from plugin.web.schemas import (
     ErrorSchema,
@@ -35,80 +33,51 @@ blueprint = Blueprint(
 )
 
 
-def sign_up(database: Connection, shop: Shop, data: dict[str, Any]) -> Joined:
-    """Put a shopper into the line: the one way for the widget and the hosted form.
-
-    Raises:
-        APIError: 429, or 404 for a variant that the shop does not sell.
-    """
-    may_ask = limits.check_sign_up(shop, data["email"])
-    wish = Request(
-        variant_id=data["variant_id"],
-        email=data["email"],
-        locale=data["locale"] or "",
-        page_url=data["page_url"] or "",
-        marketing_consent=data["marketing_consent"],
-    )
-    try:
-        joined = subscriptions.join(database, shop, wish, now(), may_ask_confirmation=may_ask)
-    except UnknownVariantError:
-        message = "This shop does not sell this variant."
-        raise APIError(404, message, code="unknown_variant", fields={"variant_id": [message]}) from None
-    if joined.message_due:
-        limits.count_confirmation(data["email"])
-        runtime().doorbell.deliver(shop.id)
-    return joined
-
-
-def autocommit() -> Connection:
-    """A connection on which each statement is its own transaction."""
-    return runtime().quick_engine.connect()
-
-
-def _remembered_shop(public_key: str) -> Shop:
-    """A shop as this process knows it; `subscriptions.join` finds out when that is no longer true."""
-    known: dict[str, Shop] = current_app.extensions.setdefault("stockbell.shops", {})
-    shop = known.get(public_key)
-    if shop is None:
-        if len(known) >= MOST_REMEMBERED_SHOPS:
-            known.clear()
-        shop = known[public_key] = _read_shop(public_key)
-    return shop
-
-
-def _forget_shop(shop: Shop) -> None:
-    current_app.extensions.get("stockbell.shops", {}).pop(shop.public_key, None)
-
-
-def _read_shop(public_key: str) -> Shop:
-    with autocommit() as database:
-        shop = shops.by_public_key(database, public_key)
-    if shop is None:
-        raise APIError(404, "There is no shop with this key.", code="unknown_shop")
-    return shop
-
-
 @blueprint.before_request
 def find_shop() -> ResponseReturnValue | None:
     """Find the shop, and let only its own pages in."""
     public_key = (request.view_args or {}).pop("public_key", "")
-    g.shop = _remembered_shop(public_key) if request.method == "POST" else _read_shop(public_key)
     request.max_content_length = MOST_BODY_BYTES
-    if _is_foreign(g.shop):  # perhaps the shop has moved since it was remembered
-        _forget_shop(g.shop)
-        g.shop = _read_shop(public_key)
-    _check_origin(g.shop)
+    g.shop = _shop(public_key, fresh=request.method != "POST")
+    if _is_foreign(g.shop):  # perhaps it has moved since it was read
+        _read_shop_again()
     return Response(status=204) if request.method == "OPTIONS" else None
+
+
+def _shop(public_key: str, *, fresh: bool = False) -> Shop:
+    """A shop as this process remembers it, or as it is; `subscriptions.join` finds out when it has changed since.
+
+    Raises:
+        APIError: 404.
+    """
+    remembered: dict[str, Shop] = current_app.extensions.setdefault("stockbell.shops", {})
+    shop = None if fresh else remembered.get(public_key)
+    if shop is None:
+        with autocommit() as database:
+            shop = shops.by_public_key(database, public_key)
+        if shop is None:
+            raise APIError(404, "There is no shop with this key.", code="unknown_shop")
+        if len(remembered) >= MOST_REMEMBERED_SHOPS:
+            remembered.clear()
+        remembered[public_key] = shop
+    return shop
+
+
+def _read_shop_again() -> Shop:
+    """The request's shop as it is now.
+
+    Raises:
+        APIError: 404, it is gone; 403, its pages are elsewhere.
+    """
+    g.shop = _shop(g.shop.public_key, fresh=True)
+    if _is_foreign(g.shop):
+        raise APIError(403, "This shop's pages are elsewhere.", code="foreign_origin")
+    return cast(Shop, g.shop)
 
 
 def _is_foreign(shop: Shop) -> bool:
     origin = request.headers.get("Origin")
     return bool(origin) and origin not in shop.origins and origin != runtime().settings.public_url
-
-
-def _check_origin(shop: Shop) -> None:
-    if _is_foreign(shop):
-        raise APIError(403, "This shop's pages are elsewhere.", code="foreign_origin")
 
 
 @blueprint.after_request
@@ -143,15 +112,7 @@ class Subscriptions(MethodView):
         """
         if data["website"]:  # a robot is told what people are told
             return _accepted(in_stock=False)
-        try:
-            with autocommit() as database:
-                return _accepted(in_stock=sign_up(database, g.shop, data).in_stock)
-        except ShopChangedError:
-            _forget_shop(g.shop)
-            g.shop = _remembered_shop(g.shop.public_key)
-            _check_origin(g.shop)
-            with autocommit() as database:
-                return _accepted(in_stock=sign_up(database, g.shop, data).in_stock)
+        return _accepted(in_stock=sign_up(g.shop, data, _read_shop_again).in_stock)
 
 
 def _accepted(*, in_stock: bool) -> dict[str, Any]:

@@ -13,10 +13,9 @@ from sqlalchemy import Connection, RowMapping, text
 from plugin.domain import shops
 from plugin.domain.rules import is_sellable
 from plugin.domain.shops import Shop
-from plugin.domain.subscriptions import ShopChangedError
+from plugin.web.joining import autocommit, sign_up
 from plugin.web.parts import runtime
 from plugin.web.schemas import MOST_LOCALE_CHARS, SubscriptionRequestSchema
-from plugin.web.storefront import autocommit, sign_up
 from plugin.web.words import Words
 
 DIST = Path(__file__).parents[2] / "widget" / "dist"
@@ -105,15 +104,8 @@ def post_hosted_form(public_key: str, variant_id: str) -> ResponseReturnValue:
         except ValidationError:
             return _form_page(shop, item, email=email, error="form_no_address"), 422
         if not trap:
-            _sign_up(database, shop, data)
+            sign_up(shop, data, lambda: _shop(public_key))
     return _form_page(shop, item, joined=True)
-
-
-def _sign_up(database: Connection, shop: Shop, data: dict[str, Any]) -> None:
-    try:
-        sign_up(database, shop, data)
-    except ShopChangedError:  # in the moment since it was read
-        sign_up(database, _shop(shop.public_key), data)
 
 
 def _form_page(shop: Shop, item: RowMapping, *, email: str = "", error: str = "", joined: bool = False) -> str:

@@ -1,0 +1,62 @@
+"""A shopper joins the line: the one way for the widget and for the hosted form."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection
+
+from plugin.domain import subscriptions
+from plugin.domain.shops import Shop
+from plugin.domain.subscriptions import Joined, Request, ShopChangedError, UnknownVariantError
+from plugin.runtime import now
+from plugin.web import limits
+from plugin.web.errors import APIError
+from plugin.web.parts import runtime
+
+
+def sign_up(shop: Shop, data: dict[str, Any], read_again: Callable[[], Shop]) -> Joined:
+    """Put a shopper into the line.
+
+    Args:
+        shop: the shop, as it was when it was read.
+        data: what `SubscriptionRequestSchema` loads.
+        read_again: reads the shop once more, when it turns out to have changed since.
+
+    Raises:
+        APIError: 429, or 404 for a variant that the shop does not sell.
+    """
+    may_ask = limits.check_sign_up(shop, data["email"])
+    wish = Request(
+        variant_id=data["variant_id"],
+        email=data["email"],
+        locale=data["locale"] or "",
+        page_url=data["page_url"] or "",
+        marketing_consent=data["marketing_consent"],
+    )
+    asked = False
+    try:
+        try:
+            joined = _join(shop, wish, may_ask=may_ask)
+        except ShopChangedError:
+            joined = _join(read_again(), wish, may_ask=may_ask)
+        asked = joined.message_due
+    finally:
+        if shop.double_opt_in and may_ask and not asked:
+            limits.uncount_confirmation(data["email"])
+    if asked:
+        runtime().doorbell.deliver(shop.id)
+    return joined
+
+
+def _join(shop: Shop, wish: Request, *, may_ask: bool) -> Joined:
+    try:
+        with autocommit() as database:
+            return subscriptions.join(database, shop, wish, now(), may_ask_confirmation=may_ask)
+    except UnknownVariantError:
+        message = "This shop does not sell this variant."
+        raise APIError(404, message, code="unknown_variant", fields={"variant_id": [message]}) from None
+
+
+def autocommit() -> Connection:
+    """A connection on which each statement is its own transaction."""
+    return runtime().quick_engine.connect()
