@@ -5,6 +5,7 @@ import sys
 
 from flask import Flask, jsonify, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy import text
 
 from plugin import db
 from plugin.server import THREADS, serve_app
@@ -12,12 +13,22 @@ from plugin.settings import Settings
 
 
 def make_app() -> Flask:
-    """One route, nothing else."""
+    """The same INSERT twice: as a Flask application with SQLAlchemy writes it, and as fast as the driver can."""
     app = Flask("bare")
     engine = db.make_engine(os.environ["DATABASE_URL"], pool_size=THREADS + 1)
 
-    @app.post("/subscriptions")
-    def subscribe() -> ResponseReturnValue:
+    @app.post("/transaction")
+    def in_transaction() -> ResponseReturnValue:
+        body = request.get_json()
+        with engine.begin() as database:
+            database.execute(
+                text("INSERT INTO bare (variant_id, email, at) VALUES (:variant_id, :email, now())"),
+                {"variant_id": body["variant_id"], "email": body["email"]},
+            )
+        return jsonify(status="accepted"), 202
+
+    @app.post("/autocommit")
+    def in_one_round_trip() -> ResponseReturnValue:
         body = request.get_json()
         connection = engine.raw_connection()
         try:
@@ -25,6 +36,7 @@ def make_app() -> Flask:
             connection.cursor().execute(
                 "INSERT INTO bare (variant_id, email, at) VALUES (%s, %s, now())", (body["variant_id"], body["email"])
             )
+            connection.driver_connection.autocommit = False  # type: ignore[union-attr]
         finally:
             connection.close()
         return jsonify(status="accepted"), 202

@@ -14,6 +14,10 @@ from plugin.runtime import Runtime
 CLIENTS = 4
 REQUESTS = 1000
 ROUNDS = 5
+FLOOR = "bare Flask route, one INSERT in a transaction"
+QUICK_FLOOR = "bare Flask route, one INSERT, the driver's autocommit"
+SINGLE = "sign-up, single opt-in"
+DOUBLE = "sign-up, double opt-in (a mail is queued)"
 
 
 def main() -> None:
@@ -29,20 +33,20 @@ def main() -> None:
         ):
             for port in (runtime.settings.port, bare_port):
                 common.wait_for_port(port)
-            ours, floor, opt_in = [], [], []
             path = f"/api/v1/storefront/{public_key}/subscriptions"
+            rates: dict[str, list[float]] = {name: [] for name in (FLOOR, QUICK_FLOOR, SINGLE, DOUBLE)}
             for number in range(ROUNDS + 1):
-                floor.append(_round(bare_port, "/subscriptions", f"f{number}"))
+                rates[FLOOR].append(_round(bare_port, "/transaction", f"t{number}"))
+                rates[QUICK_FLOOR].append(_round(bare_port, "/autocommit", f"a{number}"))
                 _set_opt_in(runtime, wanted=False)
-                ours.append(_round(runtime.settings.port, path, f"o{number}"))
+                rates[SINGLE].append(_round(runtime.settings.port, path, f"s{number}"))
                 _set_opt_in(runtime, wanted=True)
-                opt_in.append(_round(runtime.settings.port, path, f"d{number}"))
-    base = _median(floor)
-    rows = [["bare Flask route, one INSERT", f"{base:,.0f}", "1"]]
-    for name, rates in (("sign-up, single opt-in", ours), ("sign-up, double opt-in (a mail is queued)", opt_in)):
-        rate = _median(rates)
-        rows.append([name, f"{rate:,.0f}", f"{rate / base:.2f}"])
-    common.table(["", "requests/s", "ratio"], rows)
+                rates[DOUBLE].append(_round(runtime.settings.port, path, f"d{number}"))
+    rows = []
+    for name, found in rates.items():
+        ratios = (_ratio(found, rates[floor]) for floor in (FLOOR, QUICK_FLOOR))
+        rows.append([name, f"{_median(found):,.0f}", *(f"{ratio:.2f}" for ratio in ratios)])
+    common.table(["", "requests/s", "ratio", "ratio to autocommit"], rows)
 
 
 def _shop(runtime: Runtime) -> str:
@@ -63,6 +67,10 @@ def _shop(runtime: Runtime) -> str:
 def _median(rates: list[float]) -> float:
     """Of all rounds but the first, which warms up."""
     return sorted(rates[1:])[ROUNDS // 2]
+
+
+def _ratio(rates: list[float], floor: list[float]) -> float:
+    return _median([rate / base for rate, base in zip(rates, floor, strict=True)])
 
 
 def _set_opt_in(runtime: Runtime, *, wanted: bool) -> None:

@@ -1,9 +1,10 @@
 """One shape for every JSON error: `{"error": {"code", "message", "fields"?}}`, and pages for people."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+import psycopg
 import structlog
 from flask import Flask, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
@@ -69,7 +70,7 @@ def register_handlers(app: Flask) -> None:
     """Answer every error in the one shape."""
     app.register_error_handler(APIError, answer)
     app.register_error_handler(HTTPException, _http_error)
-    for away in (OperationalError, PoolTimeoutError, RedisError):
+    for away in (psycopg.OperationalError, OperationalError, PoolTimeoutError, RedisError):
         app.register_error_handler(away, _part_is_away)
     app.register_error_handler(Exception, _unexpected)
 
@@ -91,28 +92,20 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
         return error.get_response()  # a redirect
     headers = {"Allow": ", ".join(error.valid_methods or ())} if isinstance(error, MethodNotAllowed) else {}
     data: Mapping[str, Any] = getattr(error, "data", None) or {}
-    return answer(APIError(status, fields=_fields(data.get("messages")), headers=headers))
+    in_query = data.get("messages", {}).get("query", {})  # what webargs found wrong
+    return answer(APIError(status, fields=by_path(in_query) or None, headers=headers))
 
 
-def _fields(messages: Any) -> dict[str, list[str]] | None:
-    """What webargs found wrong, by field; None when it could not even read the body.
-
-    Args:
-        messages: by where it was looked for ("json", "query"), then by field.
-    """
-    places = messages.values() if isinstance(messages, Mapping) else []
-    found = {name: value for place in places if isinstance(place, Mapping) for name, value in _flat(place)}
-    return found or None
-
-
-def _flat(messages: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, list[str]]]:
-    """Nested messages by dotted path: {"levels": {0: {"available": [...]}}} -> levels.0.available."""
+def by_path(messages: Mapping[Any, Any], prefix: str = "") -> dict[str, list[str]]:
+    """A schema's messages by dotted path: {"levels": {0: {"available": [...]}}} -> levels.0.available."""
+    found: dict[str, list[str]] = {}
     for key, value in messages.items():
         path = f"{prefix}{key}" if key != "_schema" else (prefix.rstrip(".") or "body")
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{path}.")
+            found |= by_path(value, f"{path}.")
         else:
-            yield path, [str(item) for item in (value if isinstance(value, list) else [value])]
+            found[path] = [str(item) for item in (value if isinstance(value, list) else [value])]
+    return found
 
 
 def _part_is_away(error: Exception) -> ResponseReturnValue:

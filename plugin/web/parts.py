@@ -1,17 +1,19 @@
 """What views need from the running application."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any, cast
 
-import flask
 import flask_smorest
-from flask import current_app
-from webargs import core
-from webargs.flaskparser import FlaskParser, is_json_request
+from flask import current_app, request
+from marshmallow import Schema, ValidationError
 
 from plugin.runtime import Runtime
-from plugin.web.errors import APIError
+from plugin.web.errors import APIError, by_path
 
+View = Callable[..., Any]
+Decorator = Callable[[View], View]
 SECURED: Mapping[str, Any] = {"security": [{"api_key": []}]}
 
 
@@ -20,19 +22,44 @@ def runtime() -> Runtime:
     return cast(Runtime, current_app.extensions["stockbell"])
 
 
-class _BodyParser(FlaskParser):
-    """JSON and nothing else: a foreign page could send a form without asking first."""
-
-    def _raw_load_json(self, req: flask.Request) -> Any:
-        if not is_json_request(req):
-            raise APIError(415)
-        try:
-            return core.parse_json(req.get_data())
-        except (ValueError, RecursionError) as error:  # broken, too deep, or a number of thousands of digits
-            raise APIError(400, "The body is not JSON that can be read.") from error
-
-
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
     """Endpoints that are in the OpenAPI document."""
 
-    ARGUMENTS_PARSER = _BodyParser()
+    def arguments(self, schema: Schema | type[Schema], *, location: str = "json", **options: Any) -> Decorator:
+        """Hand the view what the schema loads; flask-smorest documents it.
+
+        A body is read here and not by webargs: JSON and nothing else, as a foreign page could send a form without
+        asking first.
+        """
+        documented = super().arguments(schema, location=location, **options)
+        if location != "json":
+            return cast(Decorator, documented)
+        loader = schema() if isinstance(schema, type) else schema
+
+        def decorator(view: View) -> View:
+            @wraps(documented(view))
+            def with_body(*args: Any, **named: Any) -> Any:
+                return view(*args, _load_body(loader), **named)
+
+            return with_body
+
+        return decorator
+
+
+def _load_body(schema: Schema) -> Any:
+    """The request's body.
+
+    Raises:
+        APIError: 415, 400 or 422 naming the fields.
+    """
+    if not request.is_json:
+        raise APIError(415)
+    try:
+        body = json.loads(request.get_data())
+    except (ValueError, RecursionError) as error:  # broken, too deep, or a number of thousands of digits
+        raise APIError(400, "The body is not JSON that can be read.") from error
+    try:
+        return schema.load(body)
+    except ValidationError as error:
+        messages = error.normalized_messages()  # type: ignore[no-untyped-call]
+        raise APIError(422, fields=by_path(messages)) from error
