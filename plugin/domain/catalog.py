@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg import Cursor
+from psycopg.copy import QueuedLibpqWriter
 from sqlalchemy import Connection, Engine, text
 
 from integrations.base import CatalogReading, PlatformAdapter
@@ -352,7 +353,7 @@ def _driver(connection: Connection) -> Any:
 
 def _copy(cursor: Cursor[Any], variants: Iterable[CatalogVariant], progress: Progress) -> int:
     rows = 0
-    with cursor.copy(f"COPY staged ({_COLUMNS}) FROM STDIN") as copy:
+    with cursor.copy(f"COPY staged ({_COLUMNS}) FROM STDIN", writer=QueuedLibpqWriter(cursor)) as copy:
         for lines in _lines(variants):
             copy.write("".join(lines))
             rows += len(lines)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-import psycopg
 import structlog
 from flask import Flask, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
@@ -70,7 +69,7 @@ def register_handlers(app: Flask) -> None:
     """Answer every error in the one shape."""
     app.register_error_handler(APIError, answer)
     app.register_error_handler(HTTPException, _http_error)
-    for away in (psycopg.OperationalError, OperationalError, PoolTimeoutError, RedisError):
+    for away in (OperationalError, PoolTimeoutError, RedisError):
         app.register_error_handler(away, _part_is_away)
     app.register_error_handler(Exception, _unexpected)
 

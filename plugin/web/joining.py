@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from plugin.domain import subscriptions
 from plugin.domain.shops import Shop
@@ -49,6 +50,16 @@ def sign_up(shop: Shop, data: dict[str, Any], read_again: Callable[[], Shop]) ->
 
 
 def _join(shop: Shop, wish: Request, *, may_ask: bool) -> Joined:
+    try:
+        return _try_join(shop, wish, may_ask=may_ask)
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+    # The database was restarted since the connection was last used. Joining twice is joining once: nobody is lost.
+    return _try_join(shop, wish, may_ask=may_ask)
+
+
+def _try_join(shop: Shop, wish: Request, *, may_ask: bool) -> Joined:
     try:
         with autocommit() as database:
             return subscriptions.join(database, shop, wish, now(), may_ask_confirmation=may_ask)

@@ -483,6 +483,20 @@ def test_settings_changed_elsewhere_count_from_the_next_sign_up_on(
     assert len(messages(engine, shop)) == 1
 
 
+def test_a_restart_of_the_database_costs_no_sign_up(client: FlaskClient, engine: Engine, shop: ShopKeys) -> None:
+    sign_up(client, shop, "first@example.com")
+    with engine.begin() as database:
+        database.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND pid <> pg_backend_pid()"
+            )
+        )
+
+    assert sign_up(client, shop, "second@example.com").status_code == 202
+    assert len(rows(engine)) == 2
+
+
 def test_a_shop_that_moved_lets_only_its_new_pages_in(client: FlaskClient, engine: Engine, shop: ShopKeys) -> None:
     sign_up(client, shop, "first@example.com")
     with engine.begin() as database:

@@ -75,7 +75,8 @@ class _Items:
         self._depth = 0
         self._field_depth = 0  # 0 outside a product
         self._item_tag = ""
-        self._index_of_google: dict[str, int] = {}
+        self._google: dict[str, int] = {}
+        self._index_of: dict[str, int] = {}
         parser.buffer_text = True
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
@@ -124,34 +125,28 @@ class _Items:
             raise PayloadError(f"The XML begins with <{tag[:80]}>, not with one of {known}.", reason="unknown_format")
         self._item_tag = _ITEM_OF_ROOT[tag]
         prefix = _google_prefix(attributes)
-        self._index_of_google = {f"{prefix}:{name}": index for name, index in _INDEX_OF_BARE.items()}
+        self._google = {f"{prefix}:{name}": index for name, index in _INDEX_OF_BARE.items()}
+        self._index_of = _INDEX_OF_BARE | self._google
 
     def _end(self, tag: str) -> None:
         depth = self._depth
         self._depth = depth - 1
         if depth == self._field_depth:
-            index = self._index_of_google.get(tag)
-            if index is None:
-                self._set_bare(tag)
-            else:
-                self._set(index)
+            index = self._index_of.get(tag)
+            if index is not None:
+                row, text = self._row, self._text
+                if index == _PRODUCT_TYPE:
+                    self._add_type("".join(text))
+                elif not row[index] or tag in self._google:
+                    # Atom and RSS have an id, title and link of their own; Google's, if there before, win.
+                    row[index] = text[0] if len(text) == 1 else "".join(text)
         elif depth == self._field_depth - 1:
             self._rows.append(self._row)
             self._field_depth = 0
 
-    def _set_bare(self, tag: str) -> None:
-        index = _INDEX_OF_BARE.get(tag)
-        # Atom and RSS have an id, title and link of their own; Google's, if there before, win.
-        if index is not None and (index == _PRODUCT_TYPE or not self._row[index]):
-            self._set(index)
-
-    def _set(self, index: int) -> None:
-        text = "".join(self._text)
-        if index != _PRODUCT_TYPE:
-            self._row[index] = text
-            return
-        # A product may have several types.
-        types = self._row[index] = self._row[index] or []
+    def _add_type(self, text: str) -> None:
+        """A product may have several types."""
+        types = self._row[_PRODUCT_TYPE] = self._row[_PRODUCT_TYPE] or []
         if len(types) < CATEGORIES_MAX:
             types.append(text)
 
