@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from integrations.types import CatalogVariant, InventoryLevel
 from plugin.domain import catalog, shops, stock, subscriptions
@@ -86,10 +86,15 @@ def change(engine: Engine, keys: ShopKeys, **settings: Any) -> None:
         shops.change_settings(database, keys.id, settings)
 
 
+def autocommit(engine: Engine) -> Connection:
+    """A connection on which each statement is its own transaction."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT").connect()
+
+
 def join(engine: Engine, keys: ShopKeys, *emails: str, variant_id: str = "v1", at: datetime | None = None) -> None:
     """Sign people up, in this order."""
     moment = at or now()
-    with engine.begin() as database:
+    with autocommit(engine) as database:
         shop = shops.by_id(database, keys.id)
         assert shop
         for number, email in enumerate(emails):

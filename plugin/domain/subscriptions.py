@@ -7,6 +7,7 @@ from enum import Enum
 
 from sqlalchemy import Connection, RowMapping, text
 
+from plugin.db import PreparedStatement
 from plugin.domain.rules import is_sellable
 from plugin.domain.shops import Shop
 
@@ -63,7 +64,7 @@ def join(
     stock: nobody falls between the two.
 
     Args:
-        database: a transaction.
+        database: a connection on which each statement is its own transaction.
         shop: the shop, read at any time before; it is checked that it is still the same.
         request: what is asked for.
         now: the moment; it is the place in line.
@@ -74,46 +75,47 @@ def join(
         ShopChangedError: the shop was changed since it was read; nothing was written.
     """
     unconfirmed = shop.double_opt_in
-    values = {
-        "shop": shop.id,
-        "version": shop.version,
-        "variant": request.variant_id,
-        "email": request.email,
-        "email_key": request.email.lower(),
-        "locale": request.locale,
-        "page_url": request.page_url,
-        "marketing": request.marketing_consent,
-        "state": "unconfirmed" if unconfirmed else "waiting",
-        "link_key": secrets.token_bytes(16),
-        "now": now,
-        "ask": unconfirmed and may_ask_confirmation,
-    }
-    # In the driver's own words: this is the one statement that shoppers' browsers run by the thousand.
-    current, known, available, added, asked = database.exec_driver_sql(_JOIN, values).one()
-    if not current:
+    current, known, available, added, asked = _JOIN.one(
+        database,
+        shop.id,
+        shop.version,
+        request.variant_id,
+        request.email,
+        request.email.lower(),
+        request.locale,
+        request.page_url,
+        request.marketing_consent,
+        "unconfirmed" if unconfirmed else "waiting",
+        secrets.token_bytes(16),
+        now,
+        unconfirmed and may_ask_confirmation,
+    )
+    if current == "f":
         raise ShopChangedError(shop.id)
-    if not known:
+    if known == "f":
         raise UnknownVariantError(request.variant_id)
-    if unconfirmed and may_ask_confirmation and not added:
-        asked = _ask_again(database, shop, request, now)
-    return Joined(in_stock=is_sellable(available, shop.rules), message_due=bool(asked))
+    message_due = asked == "t"
+    if unconfirmed and may_ask_confirmation and added == "f":
+        message_due = _ask_again(database, shop, request, now)
+    in_stock = is_sellable(None if available is None else int(available), shop.rules)
+    return Joined(in_stock=in_stock, message_due=message_due)
 
 
-_JOIN = """
+_JOIN = PreparedStatement(
+    "join",
+    """
     WITH current AS (
-        SELECT FROM shop WHERE id = %(shop)s AND xmin = %(version)s::text::xid AND uninstalled_at IS NULL
+        SELECT FROM shop WHERE id = $1 AND xmin = $2::text::xid AND uninstalled_at IS NULL
     ), item AS (
         SELECT available FROM variant
-         WHERE shop_id = %(shop)s AND variant_id = %(variant)s AND removed_at IS NULL
+         WHERE shop_id = $1 AND variant_id = $3 AND removed_at IS NULL
            AND EXISTS (SELECT FROM current) FOR SHARE
     ), added AS (
-        INSERT INTO subscription (shop_id, variant_id, email, email_key, locale, state, joined_at, state_at,
-                                  created_at, page_url, marketing_consent, link_key)
-        SELECT %(shop)s, %(variant)s, %(email)s, %(email_key)s, %(locale)s, %(state)s, %(now)s, %(now)s, %(now)s,
-               %(page_url)s, %(marketing)s, %(link_key)s
+        INSERT INTO subscription (shop_id, variant_id, email, email_key, locale, page_url, marketing_consent,
+                                  state, link_key, joined_at, state_at, created_at)
+        SELECT $1, $3, $4, $5, $6, $7, $8::boolean, $9, $10::bytea, $11, $11, $11::timestamptz
           FROM item
-         WHERE NOT EXISTS (SELECT FROM suppression
-                            WHERE shop_id = %(shop)s AND channel = 'email' AND address = %(email_key)s)
+         WHERE NOT EXISTS (SELECT FROM suppression WHERE shop_id = $1 AND channel = 'email' AND address = $5)
         ON CONFLICT (shop_id, variant_id, email_key) WHERE state IN ('unconfirmed', 'waiting', 'released')
         -- The shop no longer asks for confirmation: who was asked before is in line now.
         DO UPDATE SET state = excluded.state, state_at = excluded.state_at
@@ -121,12 +123,13 @@ _JOIN = """
         RETURNING id
     ), asked AS (
         INSERT INTO message (shop_id, subscription_id, kind, due_at, created_at)
-        SELECT %(shop)s, id, 'confirmation', %(now)s, %(now)s FROM added WHERE %(ask)s
+        SELECT $1, id, 'confirmation', $11, $11 FROM added WHERE $12::boolean
         RETURNING id
     )
     SELECT EXISTS (SELECT FROM current), EXISTS (SELECT FROM item), (SELECT available FROM item),
            EXISTS (SELECT FROM added), EXISTS (SELECT FROM asked)
-"""
+    """,
+)
 
 
 def _ask_again(database: Connection, shop: Shop, request: Request, now: datetime) -> bool:

@@ -13,7 +13,7 @@ from plugin.domain.delivery import Courier
 from plugin.domain.recorder import Ended
 from plugin.domain.subscriptions import leave, suppress
 from plugin.runtime import Runtime, now
-from tests.factories import ShopKeys, join, load, messages, set_stock, states
+from tests.factories import ShopKeys, autocommit, join, load, messages, set_stock, states
 from tests.sink import MailSink
 
 PEOPLE = [f"p{number:02}@x.example" for number in range(12)]
@@ -431,7 +431,7 @@ def test_someone_who_joins_while_stock_returns_is_told_or_sees_the_stock(engine:
 
         def sign_up(number: int = number, barrier: threading.Barrier = barrier, answers: list[bool] = answers) -> None:
             barrier.wait()
-            with engine.begin() as database:
+            with autocommit(engine) as database:
                 wish = subscriptions.Request("v1", f"p{number}@x.example")
                 answers.append(subscriptions.join(database, load(engine, shop), wish, now()).in_stock)
 

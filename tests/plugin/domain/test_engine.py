@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 from integrations.types import InventoryLevel
 from plugin.domain import restocks, stock, subscriptions
 from plugin.runtime import now
-from tests.factories import START, ShopKeys, change, join, load, make_shop, messages, set_stock, states
+from tests.factories import START, ShopKeys, autocommit, change, join, load, make_shop, messages, set_stock, states
 
 HOUR = timedelta(hours=1)
 
@@ -265,7 +265,7 @@ def test_who_was_never_asked_for_confirmation_is_asked_the_next_time(engine: Eng
     shop = make_shop(engine, double_opt_in=True)
     wish = subscriptions.Request("v1", "a@x.example")
     for may_ask, due in ((False, False), (True, True)):
-        with engine.begin() as database:
+        with autocommit(engine) as database:
             joined = subscriptions.join(database, load(engine, shop), wish, now(), may_ask_confirmation=may_ask)
         assert joined.message_due is due
 
@@ -284,7 +284,7 @@ def test_a_shop_that_changed_meanwhile_is_noticed_and_nothing_is_written(engine:
     known = load(engine, shop)
     change(engine, shop, double_opt_in=True)
 
-    with pytest.raises(subscriptions.ShopChangedError), engine.begin() as database:
+    with pytest.raises(subscriptions.ShopChangedError), autocommit(engine) as database:
         subscriptions.join(database, known, subscriptions.Request("v1", "a@x.example"), now())
     assert states(engine, shop) == {}
 

@@ -12,8 +12,7 @@ from integrations.types import InventoryLevel
 from plugin.domain import restocks, shops, stock, subscriptions
 from plugin.domain.shops import Shop
 from plugin.domain.simulation import simulate
-from plugin.domain.subscriptions import Request
-from tests.factories import START, ShopKeys, make_shop, set_stock
+from tests.factories import START, ShopKeys, join, make_shop, set_stock
 from tests.plugin.domain.test_rules import EVENTS, PEOPLE, RULES
 
 MINUTE = timedelta(minutes=1)
@@ -62,11 +61,12 @@ class Player:
 
     def play(self, at: int, event: dict[str, Any]) -> None:
         now = moment(at)
+        if event["type"] == "subscribe":
+            join(self.engine, self.keys, event["id"] + DOMAIN, at=now)
+            return
         with self.engine.begin() as database:
             shop = self.shop(database)
             match event["type"]:
-                case "subscribe":
-                    subscriptions.join(database, shop, Request("v1", event["id"] + DOMAIN), now)
                 case "unsubscribe":
                     for subscription_id in self.waiting_as(database, event["id"] + DOMAIN):
                         subscriptions.leave(database, shop.id, subscription_id, now)
