@@ -1,6 +1,5 @@
 """What merchants' programs call, with the shop's API key."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from flask import g, request
@@ -8,10 +7,10 @@ from flask.views import MethodView
 from sqlalchemy import text
 
 from integrations.types import CatalogVariant, InventoryLevel
-from plugin.domain import catalog, restocks, shops, stock
-from plugin.domain.restocks import Released
-from plugin.domain.shops import Shop, ShopError
+from plugin.domain import catalog, shops, stock
+from plugin.domain.shops import Shop
 from plugin.runtime import now
+from plugin.web.actions import change_settings, notify_now, ring
 from plugin.web.errors import APIError
 from plugin.web.parts import SECURED, Blueprint, runtime
 from plugin.web.schemas import (
@@ -39,14 +38,6 @@ def find_shop() -> None:
             g.shop = shops.by_api_key(database, api_key.strip())
     if g.get("shop") is None:
         raise APIError(401, headers={"WWW-Authenticate": 'Bearer realm="stockbell"'})
-
-
-def ring(shop: Shop, released: Sequence[Released]) -> int:
-    """Wake workers for what was released; returns how many people are told."""
-    people = sum(each.people for each in released)
-    if people:
-        runtime().doorbell.deliver(shop.id, people)
-    return people
 
 
 @blueprint.route("/inventory")
@@ -151,24 +142,6 @@ class Settings(MethodView):
         return settings_of(change_settings(g.shop, changes))
 
 
-def change_settings(shop: Shop, changes: dict[str, Any]) -> Shop:
-    """Write settings, with what follows from them; returns the shop as it is now.
-
-    Raises:
-        APIError: 422 naming the field.
-    """
-    try:
-        with runtime().engine.begin() as database:
-            shops.change_settings(database, shop.id, changes)
-            changed = shops.by_id(database, shop.id)
-            assert changed
-            if "locations" in changes:
-                stock.counted_locations_changed(database, changed)
-    except ShopError as error:
-        raise APIError(422, fields={error.field: [error.message]}) from error
-    return changed
-
-
 def settings_of(shop: Shop) -> dict[str, Any]:
     """All settings by name."""
     rules = {name: getattr(shop.rules, name) for name in shops.RULE_SETTINGS}
@@ -186,17 +159,3 @@ class NotifyNow(MethodView):
     def post(self, variant_id: str) -> dict[str, int]:
         """Let people out of the line now, as many as the rules let out; nobody when it cannot be bought."""
         return {"notified": notify_now(g.shop, variant_id)}
-
-
-def notify_now(shop: Shop, variant_id: str) -> int:
-    """Release by the merchant's wish; returns how many people are told.
-
-    Raises:
-        APIError: 404 for a variant that the shop does not sell.
-    """
-    with runtime().engine.begin() as database:
-        known, _ = restocks.lock_variant(database, shop.id, variant_id)
-        if not known:
-            raise APIError(404, "This shop does not sell this variant.", code="unknown_variant")
-        released = restocks.notify_now(database, shop, variant_id, now())
-    return ring(shop, [released] if released else [])

@@ -9,11 +9,9 @@ from flask.typing import ResponseReturnValue
 from plugin.domain import catalog, merchants, outbox, overview, shops
 from plugin.domain.shops import Shop
 from plugin.runtime import now
-from plugin.web import limits
+from plugin.web import actions, limits
 from plugin.web.errors import APIError
 from plugin.web.merchant.forms import SettingsForm, SignInForm
-from plugin.web.merchant_api import change_settings
-from plugin.web.merchant_api import notify_now as notify_now_of
 from plugin.web.parts import runtime
 from plugin.web.schemas import CONTROL, MOST_NUMBER
 
@@ -113,7 +111,7 @@ def settings(shop: Shop) -> ResponseReturnValue:
     form = SettingsForm()
     if not form.validate_on_submit():
         return _page(shop, form), 422
-    change_settings(shop, form.changes(shop))
+    actions.change_settings(shop, form.changes(shop))
     flash("Saved. Changing settings never sends anything by itself.")
     return redirect(url_for("merchant.shop_page", shop_id=shop.id))
 
@@ -125,7 +123,7 @@ def notify_now(shop: Shop) -> ResponseReturnValue:
     variant_id = request.form.get("variant_id", "")
     if CONTROL.search(variant_id):
         abort(404)
-    notified = notify_now_of(shop, variant_id)
+    notified = actions.notify_now(shop, variant_id)
     people = "1 person is" if notified == 1 else f"{notified:,} people are"
     flash(f"{people} being told." if notified else "Nobody was told: it cannot be bought now, or nobody waits.")
     return redirect(url_for("merchant.shop_page", shop_id=shop.id))
