@@ -21,7 +21,7 @@ import httpx
 from plugin import db
 from plugin.demo import Demo
 from plugin.embedded import EmbeddedError, EmbeddedPostgres, EmbeddedRedis
-from plugin.embedded.process import stop
+from plugin.embedded.process import EmbeddedServer, stop, that_dies_with_its_parent
 from plugin.mailbox.server import MailboxServer
 from plugin.mailbox.store import MailStore
 from plugin.runtime import RUNNING, Runtime, address_file
@@ -46,8 +46,7 @@ class _Part:
     def start(self) -> None:
         self.started_at = time.monotonic()
         self.process = subprocess.Popen(
-            # Not by preexec_fn: this process has threads by now.
-            ["setpriv", "--pdeathsig", "TERM", "--", *self.command],
+            that_dies_with_its_parent(self.command, signal.SIGTERM),
             env=self.environment,
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is for the parent, which stops its children in order
@@ -63,6 +62,7 @@ class _Part:
 @dataclass
 class _Installation:
     settings: Settings
+    servers: Sequence[EmbeddedServer]
     parts: list[_Part] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -106,6 +106,10 @@ class _Installation:
 
     def watch(self) -> None:
         while not self.stopping.wait(WATCH_SECONDS):
+            for server in self.servers:
+                if server.ended():
+                    click.echo(f"{server.name} ended; it is started again.", err=True)
+                    server.start_again()
             for part in self.parts:
                 part.watch()
 
@@ -129,12 +133,12 @@ def run(settings: Settings, *, demo: bool) -> None:
     with contextlib.ExitStack() as stack:
         _lock_home(settings, stack)
         _check_port(settings)
-        settings = _start_services(settings, stack)
+        settings, servers = _start_services(settings, stack)
         runtime = Runtime(settings)
         stack.callback(runtime.close)
         db.upgrade(runtime.engine)
         shop = Demo.prepare(runtime) if demo else None
-        installation = _Installation(settings)
+        installation = _Installation(settings, servers)
         stack.callback(installation.stop_parts)
         with _signals(installation.stopping):
             installation.start_parts([("demo shop", shop.command)] if shop else [])
@@ -169,14 +173,17 @@ def _check_port(settings: Settings) -> None:
             ) from error
 
 
-def _start_services(settings: Settings, stack: contextlib.ExitStack) -> Settings:
+def _start_services(settings: Settings, stack: contextlib.ExitStack) -> tuple[Settings, list[EmbeddedServer]]:
     """Start what is embedded and write its address down for other commands."""
+    servers: list[EmbeddedServer] = []
     addresses: dict[str, str] = {}
     told = {"settings": json.dumps({name: getattr(settings, name) for name in RUNNING})}
     if not settings.database_url:
-        addresses["database_url"] = stack.enter_context(EmbeddedPostgres(settings.home / "postgres")).url
+        servers.append(stack.enter_context(EmbeddedPostgres(settings.home / "postgres")))
+        addresses["database_url"] = servers[-1].url
     if not settings.redis_url:
-        addresses["redis_url"] = stack.enter_context(EmbeddedRedis(settings.home / "redis")).url
+        servers.append(stack.enter_context(EmbeddedRedis(settings.home / "redis")))
+        addresses["redis_url"] = servers[-1].url
     if not settings.smtp_url:
         mailbox = MailboxServer(MailStore(settings.home / "mailbox"))
         mailbox.start()
@@ -186,7 +193,7 @@ def _start_services(settings: Settings, stack: contextlib.ExitStack) -> Settings
         file = Path(address_file(settings, name))
         file.write_text(address, encoding="utf-8")
         stack.callback(file.unlink, missing_ok=True)
-    return replace(settings, **addresses)  # type: ignore[arg-type]
+    return replace(settings, **addresses), servers  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
 
 from integrations.channels.base import Channel, ChannelConnection, Envelope, SendResult
 from integrations.errors import IntegrationError, UnreachableError
@@ -24,6 +25,9 @@ CLAIM_BATCH = 250
 BATCH_SECONDS = 10.0
 """Messages of a batch that have not been begun by then are put back, so that stock is looked at again."""
 LEASE_RENEWAL_SECONDS = 10.0
+SETTLE_SECONDS = 35.0
+"""How long a batch waits for a database that is away; nobody else may take its messages for longer than that."""
+SETTLE_PAUSE_SECONDS = 0.5
 PROVIDER_DOWN_PAUSE = timedelta(seconds=15)
 FAR_ROUND_TRIP_SECONDS = 0.01
 """A server whose answers take longer gets several connections: the wait, not the work, would set the pace."""
@@ -116,10 +120,21 @@ class Courier:
         not_before = None if batch.accepted or not batch.lost_provider else now + PROVIDER_DOWN_PAUSE
         if not batch.ran:
             not_before = now + PROVIDER_DOWN_PAUSE
-        with self.engine.begin() as database:
-            outbox.finish(database, self.worker, batch.outcomes, now)
-            if left:
-                outbox.give_back(database, self.worker, left, not_before)
+        give_up = time.monotonic() + SETTLE_SECONDS
+        while True:
+            try:
+                with self.engine.begin() as database:
+                    outbox.finish(database, self.worker, batch.outcomes, now)
+                    if left:
+                        outbox.give_back(database, self.worker, left, not_before)
+            except OperationalError as error:
+                # Only this process knows what the provider has answered: a restart of the database is waited for.
+                if time.monotonic() > give_up:
+                    raise
+                log.warning("batch_waits_for_database", error=type(error).__name__)
+                time.sleep(SETTLE_PAUSE_SECONDS)
+            else:
+                return
 
     def _open_lanes(self, lanes: "list[_Lane]", stack: contextlib.ExitStack, messages: int) -> None:
         if lanes:

@@ -77,8 +77,8 @@ _CLAIM = text(
         SELECT id FROM message WHERE shop_id = :shop AND state = 'pending' AND due_at <= :now
          ORDER BY due_at, id LIMIT :limit FOR UPDATE SKIP LOCKED
     )
-    UPDATE message SET state = 'claimed', claimed_by = :worker, lease_until = clock_timestamp() + :lease,
-                       attempts = attempts + 1
+    UPDATE message SET state = 'claimed', claimed_by = :worker, claimed_at = clock_timestamp(),
+                       lease_until = clock_timestamp() + :lease, attempts = attempts + 1
       FROM due WHERE message.id = due.id RETURNING message.id
     """
 )
@@ -233,8 +233,9 @@ _FINISH = text(
 def recover(database: Connection, now: datetime, *, worker: str | None = None, limit: int = 1000) -> list[int]:
     """Take back what a dead worker held, from the record of its attempts; returns the shops concerned.
 
-    Not begun: pending again. Begun and answered: finished as the answer says. Begun and not answered: the attempt
-    is marked uncertain, and the message (e-mail) is sent again with the same Message-ID.
+    Not begun: pending again. Begun and answered: finished as the answer says. Begun and not answered: uncertain, and
+    the message (e-mail) is sent again with the same Message-ID. Uncertain is also what was claimed before the database
+    crashed: its last records of attempts, for which nobody waited for the disk, may be gone.
 
     Args:
         database: a transaction.
@@ -245,7 +246,12 @@ def recover(database: Connection, now: datetime, *, worker: str | None = None, l
     rows = database.execute(
         text(
             """
-            SELECT message.id, message.shop_id, attempts, number, outcome, detail FROM message
+            SELECT message.id, message.shop_id, attempts, outcome, detail,
+                   number IS NOT NULL OR claimed_at < (
+                       -- A crash empties the statistics, also one that only some of the server's processes had.
+                       SELECT greatest(pg_postmaster_start_time(), stats_reset) FROM pg_stat_wal
+                   ) AS perhaps_begun
+              FROM message
               LEFT JOIN delivery_attempt ON message_id = message.id AND number = attempts
              WHERE message.state = 'claimed'
                AND (lease_until < clock_timestamp() OR claimed_by = CAST(:worker AS text))
@@ -255,7 +261,7 @@ def recover(database: Connection, now: datetime, *, worker: str | None = None, l
         {"worker": worker, "limit": limit},
     ).all()
     answered = [(row.id, Outcome(row.outcome, row.detail, row.attempts)) for row in rows if row.outcome]
-    uncertain = [row.id for row in rows if row.number is not None and not row.outcome]
+    uncertain = [row.id for row in rows if row.perhaps_begun and not row.outcome]
     _finish(database, answered, now, None)
     _mark_uncertain(database, uncertain, now)
     database.execute(

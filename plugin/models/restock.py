@@ -70,6 +70,7 @@ message = Table(
     words("reason", default=""),
     moment("due_at", nullable=False),
     words("claimed_by", nullable=True),
+    moment("claimed_at"),
     moment("lease_until"),
     Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
     moment("created_at", nullable=False),
