@@ -1,5 +1,6 @@
 """The way to PostgreSQL: engine, transactions, migrations."""
 
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -12,11 +13,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
-from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, make_url
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy.exc import DatabaseError, DisconnectionError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 CONNECT_SECONDS = 10
 STATEMENT_SECONDS = 60
+IDLE_SECONDS = 1.0
 UNKNOWN_STATEMENT = b"26000"
 """PostgreSQL's code for a statement that this connection has not prepared (Appendix A of its manual)."""
 NAMING = {
@@ -35,14 +38,17 @@ def sqlalchemy_url(database_url: str) -> URL:
 
 
 def make_engine(database_url: str, *, pool_size: int = 5, **options: Any) -> Engine:
-    """An engine whose connections give up: connecting after 10 s, a statement after 60 s."""
-    return create_engine(
+    """An engine whose connections give up: connecting after 10 s, a statement after 60 s.
+
+    A connection that was not used for a moment is tried before it is handed out, so that a restart of the database
+    costs nobody a request; one in steady use is not, which would be a round trip for each request.
+    """
+    engine = create_engine(
         sqlalchemy_url(database_url),
         **options,
         hide_parameters=True,  # they hold addresses, and errors are logged
         pool_size=pool_size,
         max_overflow=5,
-        pool_pre_ping=False,
         pool_recycle=1800,
         pool_timeout=CONNECT_SECONDS,
         connect_args={
@@ -51,6 +57,24 @@ def make_engine(database_url: str, *, pool_size: int = 5, **options: Any) -> Eng
             "application_name": "stockbell",
         },
     )
+    event.listen(engine, "checkin", _remember_use)
+    event.listen(engine, "checkout", _try_if_idle)
+    return engine
+
+
+def _remember_use(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info["used_at"] = time.monotonic()
+
+
+def _try_if_idle(connection: psycopg.Connection[Any], record: ConnectionPoolEntry, _pooled: object) -> None:
+    if time.monotonic() - record.info.get("used_at", time.monotonic()) < IDLE_SECONDS:
+        return
+    try:
+        # No text for the server, which answers all the same, and no transaction, which would be left open.
+        connection.pgconn.exec_(b"")
+    finally:
+        if connection.pgconn.status != ConnStatus.OK:
+            raise DisconnectionError
 
 
 class PreparedStatement:
@@ -72,19 +96,24 @@ class PreparedStatement:
             values: texts, numbers, bytes and moments.
 
         Raises:
-            OperationalError: the connection is broken; it and those beside it in the pool are thrown away.
+            OperationalError: not now; a broken connection and those beside it in the pool are thrown away.
             DatabaseError: the database refuses the statement.
         """
         driver: psycopg.Connection[Any] = database.connection.driver_connection  # type: ignore[assignment]
         assert driver.autocommit
         result = self._run(driver.pgconn, values)
         if result.status != ExecStatus.TUPLES_OK:
-            error = psycopg.DatabaseError(result.error_message.decode(errors="replace").strip())
-            if driver.pgconn.status == ConnStatus.BAD:
+            broken = driver.pgconn.status == ConnStatus.BAD
+            if broken:
                 database.invalidate()
                 database.engine.dispose()
-                raise OperationalError(self._name.decode(), None, error, connection_invalidated=True)
-            raise DatabaseError(self._name.decode(), None, error)
+            # Its first line only: the details may hold addresses, and errors are logged.
+            state = (result.error_field(DiagnosticField.SQLSTATE) or b"08006").decode()
+            words = (result.error_field(DiagnosticField.MESSAGE_PRIMARY) or b"the connection was lost").decode()
+            error = psycopg.errors.lookup(state)(words)
+            is_passing = broken or isinstance(error, psycopg.OperationalError)
+            kind = OperationalError if is_passing else DatabaseError
+            raise kind(self._name.decode(), None, error, connection_invalidated=broken)
         found = (result.get_value(0, column) for column in range(result.nfields))
         return [None if value is None else value.decode() for value in found]
 
@@ -101,8 +130,10 @@ def _as_text(value: object) -> bytes:
     """A value as PostgreSQL reads it.
 
     Raises:
-        ValueError: text with a NUL, which PostgreSQL would cut off there.
+        ValueError: nothing, or text with a NUL, which PostgreSQL would cut off there.
     """
+    if value is None:
+        raise ValueError("a prepared statement takes no NULL")
     if isinstance(value, bytes):
         return b"\\x" + value.hex().encode()
     text = value.isoformat() if isinstance(value, datetime) else str(value)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import structlog
 from redis import Redis, RedisError
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
@@ -29,11 +30,13 @@ RELEASE_DUE = "plugin.jobs.release_due"
 SYNC_CATALOG = "plugin.jobs.sync_catalog"
 
 
-def connect(redis_url: str) -> Redis:
-    """A client whose calls end after 5 s."""
-    return Redis.from_url(
-        redis_url, socket_timeout=5, socket_connect_timeout=5, retry=Retry(NoBackoff(), 1), protocol=2
-    )
+def connect(redis_url: str, seconds: float = 5) -> Redis:
+    """A client whose calls end after so many seconds.
+
+    A connection that was closed meanwhile is opened once more; a server that does not answer is not asked twice.
+    """
+    again = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
+    return Redis.from_url(redis_url, socket_timeout=seconds, socket_connect_timeout=seconds, retry=again, protocol=2)
 
 
 def queue(redis: Redis) -> Queue:

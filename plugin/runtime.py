@@ -37,6 +37,8 @@ class Runtime:
 
     settings: Settings
     pool_size: int = 5
+    redis_seconds: float = 5
+    """How long Redis may take to answer; a web process, where people wait, takes less."""
 
     @cached_property
     def database_url(self) -> str:
@@ -62,7 +64,7 @@ class Runtime:
     @cached_property
     def redis(self) -> Redis:
         """The way to Redis."""
-        return queues.connect(self._served("redis_url", "REDIS_URL"))
+        return queues.connect(self._served("redis_url", "REDIS_URL"), self.redis_seconds)
 
     @cached_property
     def doorbell(self) -> Doorbell:

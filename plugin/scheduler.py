@@ -24,7 +24,7 @@ def run(runtime: Runtime, stop: threading.Event) -> None:
     while not stop.is_set():
         try:
             with runtime.engine.connect() as leader:
-                leader.execute(text("SET idle_in_transaction_session_timeout = 0"))
+                leader.execute(text("SET idle_session_timeout = 0"))
                 _lead(runtime, leader, stop)
         except SQLAlchemyError as error:
             log.warning("scheduler_waits_for_database", error=type(error).__name__)

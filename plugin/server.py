@@ -11,6 +11,7 @@ from plugin.runtime import Runtime
 from plugin.settings import Settings
 
 THREADS = 4
+REDIS_SECONDS = 0.5
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
@@ -43,7 +44,9 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
 def serve(settings: Settings) -> None:
     """Serve the application until SIGTERM or SIGINT."""
-    serve_app(settings, lambda: create_app(runtime=Runtime(settings, pool_size=THREADS + 1)))
+    serve_app(
+        settings, lambda: create_app(runtime=Runtime(settings, pool_size=THREADS + 1, redis_seconds=REDIS_SECONDS))
+    )
 
 
 def serve_app(settings: Settings, make_app: Callable[[], Flask]) -> None:

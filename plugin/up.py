@@ -102,16 +102,21 @@ class _Installation:
                     return
             if time.monotonic() > deadline:
                 raise EmbeddedError("The web server does not become ready; its messages above say why.")
-            self.stopping.wait(0.1)
+            self.look_after()
+            self.stopping.wait(WATCH_SECONDS)
 
     def watch(self) -> None:
         while not self.stopping.wait(WATCH_SECONDS):
-            for server in self.servers:
-                if server.ended():
-                    click.echo(f"{server.name} ended; it is started again.", err=True)
+            self.look_after()
+
+    def look_after(self) -> None:
+        for server in self.servers:
+            if server.ended():
+                click.echo(f"{server.name} ended; it is started again.", err=True)
+                with contextlib.suppress(EmbeddedError):  # what it left behind may take a moment to go
                     server.start_again()
-            for part in self.parts:
-                part.watch()
+        for part in self.parts:
+            part.watch()
 
     def stop_parts(self) -> None:
         running = [part.process for part in self.parts if part.process and part.process.poll() is None]

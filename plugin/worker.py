@@ -5,7 +5,8 @@ from typing import Any
 
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
-from sqlalchemy import Connection, text
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from plugin import queues
 from plugin.domain import outbox
@@ -34,22 +35,46 @@ class StockbellWorker(SimpleWorker):
 
     def work(self, *args: Any, **options: Any) -> Any:
         """Take back what the predecessor of this name held, then work until a signal comes."""
-        with self._runtime.engine.connect() as holder:
-            if not self._is_alone(holder):
+        self._holder = self._runtime.engine.connect()
+        try:
+            if not self._is_alone(NAME_TRIES):
                 self._name = worker_name()
             return self._work(*args, **options)
+        finally:
+            self._holder.close()
 
-    def _is_alone(self, holder: Connection) -> bool:
+    def perform_job(self, *args: Any, **options: Any) -> bool:
+        """Make sure that nobody else bears this name, then do the job."""
+        self._keep_name()
+        return bool(super().perform_job(*args, **options))
+
+    def _keep_name(self) -> None:
+        """Take the name again, or another one, after the database was restarted; nothing is claimed between jobs."""
+        try:
+            self._holder.execute(text("SELECT 1"))
+            self._holder.commit()
+        except SQLAlchemyError:
+            self._holder.close()
+            try:
+                self._holder = self._runtime.engine.connect()
+                if self._is_alone(tries=1):
+                    return
+            except SQLAlchemyError:  # away still: the job finds out too
+                pass
+            self._enter(worker_name())
+
+    def _is_alone(self, tries: int) -> bool:
         """Hold this name for as long as the connection lives; False when another worker does, and goes on doing so.
 
         A predecessor that was killed has lost its connection, so what it held may be taken back at once.
         """
+        self._holder.execute(text("SET idle_session_timeout = 0"))
         query = text("SELECT pg_try_advisory_lock(:lock, hashtext(:name))")
-        for _ in range(NAME_TRIES):
-            if holder.execute(query, {"lock": NAME_LOCK, "name": self._name}).scalar_one():
-                holder.commit()
+        for _ in range(tries):
+            held = self._holder.execute(query, {"lock": NAME_LOCK, "name": self._name}).scalar_one()
+            self._holder.commit()
+            if held:
                 return True
-            holder.commit()
             time.sleep(NAME_WAIT_SECONDS)
         return False
 
@@ -57,8 +82,12 @@ class StockbellWorker(SimpleWorker):
         with self._runtime.engine.begin() as database:
             for shop_id in outbox.recover(database, now(), worker=self._name):
                 self._runtime.doorbell.deliver(shop_id)
-        context.enter(context.WorkerContext(self._runtime, self._runtime.courier(self._name)))
+        self._enter(self._name)
         return super().work(*args, **options)
+
+    def _enter(self, name: str) -> None:
+        self._name = name
+        context.enter(context.WorkerContext(self._runtime, self._runtime.courier(name)))
 
 
 def run(runtime: Runtime, name: str = "", *, burst: bool = False) -> None:

@@ -146,7 +146,9 @@ class _Session:
 
     def take_mail(self) -> bool:
         lines = []
-        while (line := self.read.readline()) not in {b".\r\n", b""}:
+        while (line := self.read.readline()) != b".\r\n":
+            if not line.endswith(b"\n"):  # it broke off: nobody has taken this mail
+                return False
             lines.append(line[1:] if line.startswith(b".") else line)
         own = self.sink.answer(".")
         if own in {None, "drop-after"}:

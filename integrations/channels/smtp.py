@@ -5,6 +5,7 @@ import re
 import smtplib
 import ssl
 import time
+from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
 from integrations.channels.base import Channel, ChannelConnection, Envelope, SendResult
@@ -38,19 +39,27 @@ class SMTPChannel(Channel):
             AuthError: the server does not accept user and password.
             UnreachableError: it does not answer properly.
         """
+        server = self._signed_in()
+        try:
+            return SMTPConnection(server, _round_trip_seconds(server), self._signed_in)
+        except (OSError, smtplib.SMTPException) as error:
+            _close(server)
+            raise UnreachableError(f"The mail server {self._host}:{self._port} cannot be used: {error}") from error
+
+    def _signed_in(self) -> smtplib.SMTP:
         server: smtplib.SMTP | None = None
         try:
             server = self._open()
             server.ehlo_or_helo_if_needed()
             if self._user:
                 server.login(self._user, self._password)
-            return SMTPConnection(server, _round_trip_seconds(server))
         except smtplib.SMTPAuthenticationError as error:
             _close(server)
             raise AuthError("The mail server does not accept the user name and password.") from error
         except (OSError, smtplib.SMTPException) as error:
             _close(server)
             raise UnreachableError(f"The mail server {self._host}:{self._port} cannot be used: {error}") from error
+        return server
 
     def _open(self) -> smtplib.SMTP:
         if self._scheme == "smtps":
@@ -70,9 +79,12 @@ class SMTPChannel(Channel):
 class SMTPConnection(ChannelConnection):
     """One connection to a mail server."""
 
-    def __init__(self, server: smtplib.SMTP, round_trip_seconds: float) -> None:
-        """Take over a connected, greeted server."""
+    def __init__(
+        self, server: smtplib.SMTP, round_trip_seconds: float, connect_again: Callable[[], smtplib.SMTP]
+    ) -> None:
+        """Take over a connected, greeted server, and how to get another."""
         self._server = server
+        self._connect_again = connect_again
         self.round_trip_seconds = round_trip_seconds
         self._pipelining = server.has_extn("pipelining")
         self._offered = False
@@ -94,9 +106,16 @@ class SMTPConnection(ChannelConnection):
             return SendResult("uncertain", f"no answer after the message was handed over: {type(error).__name__}")
 
     def take_back(self) -> None:
-        """A message that was offered ahead will not come: only a new connection undoes DATA."""
+        """A message that was offered ahead will not come: only a new connection undoes DATA.
+
+        Raises:
+            AuthError, UnreachableError: there is no new one.
+        """
         if self._offered:
-            self.close()
+            self._offered = False
+            self._server.close()  # without a goodbye, which would be the message
+            self._server = self._connect_again()
+            self._set_timeout(COMMAND_SECONDS)
 
     def close(self) -> None:
         """Say goodbye; never raises."""
@@ -105,6 +124,8 @@ class SMTPConnection(ChannelConnection):
     def _offer(self, envelope: Envelope) -> SendResult | None:
         """MAIL, RCPT and DATA, in one packet where the server allows it (RFC 2920); None: it waits for the data."""
         replies = self._offer_at_once(envelope) if self._pipelining else self._offer_in_steps(envelope)
+        if any(reply[0] < 200 for reply in replies):  # smtplib's -1: words that are no reply
+            raise smtplib.SMTPServerDisconnected("The mail server does not speak SMTP.")
         refused = next((reply for reply in replies if reply[0] >= 400), None)
         if refused is None:
             return None
@@ -141,7 +162,10 @@ class SMTPConnection(ChannelConnection):
         self._offered = following is not None
         reply = self._server.getreply()
         self._set_timeout(COMMAND_SECONDS)
-        return SendResult("accepted") if reply[0] < 400 else _refusal(reply, envelope)
+        if reply[0] < 200:
+            self.close()
+            return SendResult("uncertain", "the answer to the message cannot be read")
+        return SendResult("accepted") if reply[0] < 300 else _refusal(reply, envelope)
 
     def _set_timeout(self, seconds: float) -> None:
         if self._server.sock:

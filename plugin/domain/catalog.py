@@ -111,7 +111,7 @@ class CatalogSync:
             stage(connection, reading, reading.report, progress)
             _report(result, reading.report)
             missing = reading.complete and self._refuse_loss(connection)
-            taken = take_staged(connection, self.shop, self.clock)
+            taken = take_staged(connection, self.shop, self.clock, is_feed=True)
             result.written, result.stock_changes, released = taken.written, taken.stock_changes, taken.released
         if missing or reading.unchanged:
             released += self._mark_absent(connection, result, seen=not reading.unchanged)
@@ -206,7 +206,7 @@ def put_variants(
     """Add or change some variants of a catalog, as merchants' programs do by the API."""
     with _catalog_to_itself(engine, shop, wait=True) as connection:
         stage(connection, variants, CatalogReport(), lambda _rows: None)
-        return take_staged(connection, shop, clock)
+        return take_staged(connection, shop, clock, is_feed=False)
 
 
 def stage(
@@ -231,8 +231,11 @@ def stage(
     connection.execute(text("ANALYZE staged"))
 
 
-def take_staged(connection: Connection, shop: Shop, clock: Callable[[], datetime]) -> Taken:
+def take_staged(connection: Connection, shop: Shop, clock: Callable[[], datetime], *, is_feed: bool) -> Taken:
     """Write what differs from the staged rows, and commit; stock in batches, each its own transaction.
+
+    A feed may be older than a stock change that was pushed meanwhile, and does not say so: its stock counts only
+    where it is another than the feed's own last time.
 
     A crash in between is harmless: the sync is not marked as done, so the next one writes the rest.
     """
@@ -244,18 +247,21 @@ def take_staged(connection: Connection, shop: Shop, clock: Callable[[], datetime
     released: list[Released] = []
     changes = 0
     if added < staged:  # new variants came with their stock
-        for batch in _stock_changes(connection, shop):
+        for batch in _stock_changes(connection, shop, is_feed=is_feed):
             levels = [InventoryLevel(variant_id, None, available, None) for variant_id, available in batch]
             released += stock.apply_levels(connection, shop, levels, clock()).released
+            if is_feed:
+                ids = [level.variant_id for level in levels]
+                connection.execute(_REMEMBER_FEED_STOCK, {**values, "variants": ids})
             connection.commit()
             changes += len(batch)
     return Taken(added + changed, changes, released)
 
 
-def _stock_changes(connection: Connection, shop: Shop) -> Iterator[list[tuple[str, int | None]]]:
+def _stock_changes(connection: Connection, shop: Shop, *, is_feed: bool) -> Iterator[list[tuple[str, int | None]]]:
     """What differs in stock, 1,000 at a time, from a cursor that outlives the commits in between."""
     with closing(_driver(connection).cursor(name="stock_changes", withhold=True)) as cursor:
-        cursor.execute(_STOCK_CHANGES, {"shop": shop.id})
+        cursor.execute(_FEED_STOCK_CHANGES if is_feed else _STOCK_CHANGES, {"shop": shop.id})
         while batch := cursor.fetchmany(STOCK_BATCH):
             yield batch
 
@@ -319,9 +325,10 @@ _UPDATE_CHANGED = f"""
             ({", ".join(f"staged.{name}" for name in _FACTS)})
             OR absent_since IS NOT NULL OR removed_at IS NOT NULL)
 """  # noqa: S608 (constants of this module)
+_FEED_STOCK = "CASE WHEN stock_known THEN coalesce(CAST(staged.available AS text), 'unlimited') END"
 _INSERT_NEW = f"""
-    INSERT INTO variant (shop_id, variant_id, {", ".join(_FACTS)}, available, updated_at)
-    SELECT :shop, variant_id, {", ".join(_FACTS)}, CASE WHEN stock_known THEN available ELSE 0 END, :now
+    INSERT INTO variant (shop_id, variant_id, {", ".join(_FACTS)}, available, feed_stock, updated_at)
+    SELECT :shop, variant_id, {", ".join(_FACTS)}, CASE WHEN stock_known THEN available ELSE 0 END, {_FEED_STOCK}, :now
       FROM staged
      WHERE NOT EXISTS (SELECT FROM variant WHERE shop_id = :shop AND variant.variant_id = staged.variant_id)
 """  # noqa: S608
@@ -330,6 +337,17 @@ _STOCK_CHANGES = """
      WHERE shop_id = %(shop)s AND stock_known AND variant.available IS DISTINCT FROM staged.available
      ORDER BY position
 """
+_FEED_STOCK_CHANGES = f"""
+    SELECT variant_id, staged.available FROM staged JOIN variant USING (variant_id)
+     WHERE shop_id = %(shop)s AND stock_known AND feed_stock IS DISTINCT FROM {_FEED_STOCK}
+     ORDER BY position
+"""  # noqa: S608
+_REMEMBER_FEED_STOCK = text(
+    f"""
+    UPDATE variant SET feed_stock = {_FEED_STOCK} FROM staged
+     WHERE shop_id = :shop AND variant.variant_id = ANY (:variants) AND staged.variant_id = variant.variant_id
+    """  # noqa: S608
+)
 _COUNT_LOST = text(
     """
     SELECT count(*) FILTER (WHERE absent_since IS NULL) AS known,
@@ -343,7 +361,9 @@ _KNOWN = "shop_id = :shop AND removed_at IS NULL"
 _MISSING = f"{_KNOWN} AND NOT EXISTS (SELECT FROM staged WHERE staged.variant_id = variant.variant_id)"
 _STILL_ABSENT = text(f"SELECT variant_id FROM variant WHERE {_KNOWN} AND absent_since IS NOT NULL")  # noqa: S608
 _MISSING_AGAIN = text(f"SELECT variant_id FROM variant WHERE {_MISSING} AND absent_since IS NOT NULL")  # noqa: S608
-_REMOVE = text("UPDATE variant SET removed_at = :now WHERE shop_id = :shop AND variant_id = ANY (:variants)")
+_REMOVE = text(
+    "UPDATE variant SET removed_at = :now, feed_stock = NULL WHERE shop_id = :shop AND variant_id = ANY (:variants)"
+)
 _MARK_ABSENT = text(f"UPDATE variant SET absent_since = :now WHERE {_MISSING} AND absent_since IS NULL")  # noqa: S608
 
 

@@ -88,7 +88,7 @@ class Courier:
         """Send one batch and write what became of it; False when the provider takes nothing now."""
         batch = _Batch(time.monotonic() + BATCH_SECONDS)
         try:
-            with self._lease_kept():
+            with self._lease_kept([message.id for message in claimed]):
                 self._fill(batch, shop, claimed)
                 self._open_lanes(lanes, stack, len(claimed))
                 _run(lanes, batch)
@@ -157,7 +157,7 @@ class Courier:
         return stack.enter_context(_Lane(connection, recorder))
 
     @contextlib.contextmanager
-    def _lease_kept(self) -> Iterator[None]:
+    def _lease_kept(self, message_ids: Sequence[int]) -> Iterator[None]:
         """Renew the lease while a batch is under way, however long the provider thinks about a message."""
         done = threading.Event()
 
@@ -165,7 +165,7 @@ class Courier:
             while not done.wait(LEASE_RENEWAL_SECONDS):
                 try:
                     with self.engine.begin() as database:
-                        outbox.extend_lease(database, self.worker)
+                        outbox.extend_lease(database, self.worker, message_ids)
                 except Exception as error:  # noqa: BLE001 (the next renewal may work; the lease decides)
                     log.warning("lease_not_renewed", error=type(error).__name__)
 
@@ -213,6 +213,12 @@ class _Lane:
 
     def work(self, batch: _Batch) -> None:
         """Hand over what the batch holds; record and connection are always one message ahead."""
+        try:
+            self._work(batch)
+        finally:  # what is on its way to the record must be there before anybody looks
+            self.recorder.drain()
+
+    def _work(self, batch: _Batch) -> None:
         upcoming, ended = batch.next(), None
         if upcoming:
             self.recorder.step(begins=_attempt(upcoming[0]))
@@ -229,7 +235,6 @@ class _Lane:
                 ended = Ended(message.id, message.attempt, result.outcome, result.detail)
                 batch.end(message, result)
         self.recorder.step(ended=ended)
-        self.recorder.drain()
 
     def _send(self, envelope: Envelope, following: Envelope | None, batch: _Batch) -> SendResult | None:
         """What the provider said; None when it never got the message."""

@@ -153,14 +153,14 @@ def _skip(database: Connection, skipped: Sequence[tuple[int, str]], now: datetim
     )
 
 
-def extend_lease(database: Connection, worker: str) -> None:
-    """Keep everything that this worker has claimed; called every few seconds while it works."""
+def extend_lease(database: Connection, worker: str, message_ids: Sequence[int]) -> None:
+    """Keep a batch that this worker has claimed; called every few seconds while it works on it."""
     database.execute(
         text(
             "UPDATE message SET lease_until = clock_timestamp() + :lease"
-            " WHERE state = 'claimed' AND claimed_by = :worker"
+            " WHERE id = ANY (:ids) AND state = 'claimed' AND claimed_by = :worker"
         ),
-        {"lease": LEASE, "worker": worker},
+        {"lease": LEASE, "worker": worker, "ids": list(message_ids)},
     )
 
 
@@ -279,8 +279,9 @@ def _mark_uncertain(database: Connection, message_ids: Sequence[int], now: datet
     database.execute(text("UPDATE message SET uncertain = true WHERE id = ANY (:ids)"), {"ids": list(message_ids)})
     database.execute(
         text(
-            "UPDATE delivery_attempt SET outcome = 'uncertain', ended_at = :now FROM message"
-            " WHERE message.id = message_id AND number = attempts AND message.id = ANY (:ids)"
+            "INSERT INTO delivery_attempt (message_id, number, begun_at, ended_at, outcome)"
+            " SELECT id, attempts, coalesce(claimed_at, :now), :now, 'uncertain' FROM message WHERE id = ANY (:ids)"
+            " ON CONFLICT (message_id, number) DO UPDATE SET outcome = 'uncertain', ended_at = :now"
         ),
         {"ids": list(message_ids), "now": now},
     )

@@ -40,12 +40,13 @@ def apply_levels(database: Connection, shop: Shop, levels: Sequence[InventoryLev
         now: the moment of this change.
     """
     outcome = StockOutcome()
-    shop = shops.by_id(database, shop.id) or shop  # its rules and locations as they are in this transaction
     known = _lock(database, shop.id, {level.variant_id for level in levels})
+    # Its rules and locations once the variants are held: who changes the locations holds them too.
+    shop = shops.by_id(database, shop.id) or shop
     outcome.unknown = sorted({level.variant_id for level in levels} - set(known))
     totals = _newest_totals([level for level in levels if level.location_id is None], known, outcome)
     located = [level for level in levels if level.location_id is not None and level.variant_id in known]
-    sums = _apply_located(database, shop, located, outcome) if located else {}
+    sums = _apply_located(database, shop, located, known, outcome) if located else {}
     changes = []
     for variant_id, (quantity, stock_at) in {**sums, **totals}.items():
         changes.append(StockChange(variant_id, known[variant_id][0], quantity, stock_at))
@@ -123,13 +124,18 @@ def _newest_totals(
 
 
 def _apply_located(
-    database: Connection, shop: Shop, levels: Sequence[InventoryLevel], outcome: StockOutcome
+    database: Connection,
+    shop: Shop,
+    levels: Sequence[InventoryLevel],
+    known: dict[str, tuple[Quantity, datetime | None]],
+    outcome: StockOutcome,
 ) -> dict[str, tuple[Quantity, datetime | None]]:
     """Write levels by location, the newest of each; variant -> (sum over the locations that count, its time)."""
+    by_total = _known_by_total(database, shop.id, known)
     newest: dict[tuple[str, str], tuple[Quantity, datetime | None]] = {}
     for variant_id, location_id, available, moment in levels:
         key = (variant_id, location_id or "")
-        known_at = newest[key][1] if key in newest else None
+        known_at = newest[key][1] if key in newest else by_total.get(variant_id)
         if _is_older(moment, known_at):
             outcome.ignored += 1
         else:
@@ -158,9 +164,20 @@ def _apply_located(
     locations = None if shop.locations is None else list(shop.locations)
     rows = database.execute(
         text(f"{_SUMS} GROUP BY variant_id"),
-        {"shop": shop.id, "locations": locations, "variants": sorted({level.variant_id for level in levels})},
+        {"shop": shop.id, "locations": locations, "variants": sorted({variant_id for variant_id, _ in newest})},
     )
     return {row.variant_id: (None if row.available is None else int(row.available), row.stock_at) for row in rows}
+
+
+def _known_by_total(
+    database: Connection, shop_id: int, known: dict[str, tuple[Quantity, datetime | None]]
+) -> dict[str, datetime | None]:
+    """The time of the total, of variants of which nothing is known by location: a level must not be older."""
+    located = database.execute(
+        text("SELECT DISTINCT variant_id FROM inventory_level WHERE shop_id = :shop AND variant_id = ANY (:variants)"),
+        {"shop": shop_id, "variants": list(known)},
+    ).scalars()
+    return {variant_id: known[variant_id][1] for variant_id in known.keys() - set(located)}
 
 
 def _write(database: Connection, shop_id: int, changes: Sequence[StockChange]) -> None:

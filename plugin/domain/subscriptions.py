@@ -269,8 +269,9 @@ def _end(database: Connection, condition: str, values: dict[str, object], now: d
             UPDATE message SET state = 'skipped', reason = 'unsubscribed', finished_at = :now
               FROM subscription
              WHERE {active} AND subscription_id = subscription.id AND message.state IN ('pending', 'claimed')
-               AND NOT EXISTS (SELECT FROM delivery_attempt WHERE message_id = message.id AND number = attempts
-                                                              AND outcome IS NULL)
+               -- Begun already, or even answered and not yet written up: it is on its way.
+               AND NOT (message.state = 'claimed'
+                        AND EXISTS (SELECT FROM delivery_attempt WHERE message_id = message.id AND number = attempts))
             """  # noqa: S608 (the condition is one of two constants above)
         ),
         {**values, "now": now},

@@ -13,8 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-START_AGAIN_SECONDS = 30
-
 
 class EmbeddedError(Exception):
     """An embedded server does not start; the sentence says why and what to do."""
@@ -137,17 +135,11 @@ class EmbeddedServer(ABC):
         Raises:
             EmbeddedError: it does not start.
         """
-        deadline = time.monotonic() + START_AGAIN_SECONDS
-        while True:
-            try:
-                self._start()
-            except EmbeddedError:  # what it left behind may take a moment to go
-                stop(self.process, self.stop_signal)
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.2)
-            else:
-                return
+        try:
+            self._start()
+        except EmbeddedError:
+            stop(self.process, self.stop_signal)
+            raise
 
     def stop(self) -> None:
         """End the server; what was committed stays."""

@@ -15,6 +15,7 @@ MIGRATION_LOCK = 7_365_001
 connection = context.config.attributes["connection"]
 assert plugin.models.__all__
 context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=True)
+connection.execute(text("SET statement_timeout = 0"))  # an index of many rows takes its time
 connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK})
 connection.execute(text("SET lock_timeout = '4s'"))
 connection.commit()
@@ -25,5 +26,6 @@ try:
 finally:
     connection.rollback()
     connection.execute(text("RESET lock_timeout"))
+    connection.execute(text("RESET statement_timeout"))
     connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": MIGRATION_LOCK})
     connection.commit()

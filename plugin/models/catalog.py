@@ -22,6 +22,7 @@ variant = Table(
     # Units over the locations that count; NULL is unlimited. The sum of inventory_level where there are rows.
     Column("available", BigInteger, server_default=text("0")),
     moment("stock_at"),  # the platform's own time of that quantity
+    words("feed_stock", nullable=True),  # what the feed said last: units, "unlimited", or nothing yet
     moment("absent_since"),  # missing from the newest full catalog; a second time removes it
     moment("removed_at"),
     moment("updated_at", default_now=True),
