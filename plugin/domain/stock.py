@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
@@ -11,6 +12,8 @@ from plugin.domain import restocks, shops
 from plugin.domain.restocks import StockChange
 from plugin.domain.rules import Quantity
 from plugin.domain.shops import Shop
+
+LOCATIONS_LOCK = 7_365_005
 
 
 @dataclass(slots=True)
@@ -29,30 +32,39 @@ class StockOutcome:
 def apply_levels(database: Connection, shop: Shop, levels: Sequence[InventoryLevel], now: datetime) -> StockOutcome:
     """Write new stock and open the restocks that it causes, in the caller's transaction.
 
-    A level without location is the variant's total and replaces what was known by location. A level that is
-    older, by the platform's own time, than what is known is ignored; one without a time is always taken, and
-    leaves the known time as it is.
+    A level without location is the variant's total: it replaces what was known by location until then. By the
+    platform's own times the newest counts, in whatever order levels come: one that is older than what is known of the
+    same location, or than the total, is ignored. A level without a time is always taken and leaves the known times as
+    they are.
 
     Args:
         database: a transaction.
         shop: the shop; its settings are read again.
-        levels: at most some 1,000; later ones win over earlier ones of the same variant and location.
+        levels: at most some 1,000; later ones win over earlier ones of the same variant and location and time.
         now: the moment of this change.
     """
     outcome = StockOutcome()
+    database.execute(
+        text("SELECT pg_advisory_xact_lock_shared(:lock, :shop)"), {"lock": LOCATIONS_LOCK, "shop": shop.id}
+    )
+    shop = shops.by_id(database, shop.id) or shop  # nobody changes its locations from here on
     known = _lock(database, shop.id, {level.variant_id for level in levels})
-    # Its rules and locations once the variants are held: who changes the locations holds them too.
-    shop = shops.by_id(database, shop.id) or shop
     outcome.unknown = sorted({level.variant_id for level in levels} - set(known))
-    totals = _newest_totals([level for level in levels if level.location_id is None], known, outcome)
-    located = [level for level in levels if level.location_id is not None and level.variant_id in known]
-    sums = _apply_located(database, shop, located, known, outcome) if located else {}
+    levels = [level for level in levels if level.variant_id in known]
+    totals = _newest_totals(levels, known, outcome)
+    located = _newest_located(levels, known, totals, outcome)
+    _forget_older_locations(database, shop.id, totals)
+    outcome.ignored += _write_levels(database, shop.id, located)
+    touched = sorted({*totals, *(variant_id for variant_id, _ in located)})
+    sums = _sums(database, shop, touched)
     changes = []
-    for variant_id, (quantity, stock_at) in {**sums, **totals}.items():
-        changes.append(StockChange(variant_id, known[variant_id][0], quantity, stock_at))
-    _write(database, shop.id, changes)
-    if totals:
-        _forget_locations(database, shop.id, list(totals))
+    for variant_id in touched:
+        before = known[variant_id]
+        total = totals.get(variant_id, _Total(before.available, before.total_at))
+        after, located_at = sums.get(variant_id, (total.available, None))
+        moments = [moment for moment in (before.stock_at, total.at, located_at) if moment]
+        changes.append(StockChange(variant_id, before.available, after, max(moments, default=None)))
+    _write(database, shop.id, changes, totals)
     outcome.changed = sum(change.before != change.after for change in changes)
     outcome.released = _react(database, shop, changes, now)
     return outcome
@@ -60,6 +72,7 @@ def apply_levels(database: Connection, shop: Shop, levels: Sequence[InventoryLev
 
 def counted_locations_changed(database: Connection, shop: Shop) -> None:
     """Work out every quantity anew after the shop chose other locations; releases nothing (rule 4)."""
+    database.execute(text("SELECT pg_advisory_xact_lock(:lock, :shop)"), {"lock": LOCATIONS_LOCK, "shop": shop.id})
     located = "SELECT variant_id FROM inventory_level WHERE shop_id = :shop"
     lock = (
         f"SELECT FROM variant WHERE shop_id = :shop AND variant_id IN ({located}) ORDER BY variant_id FOR NO KEY UPDATE"
@@ -87,19 +100,31 @@ _SUMS = """
 """
 
 
-def _lock(
-    database: Connection, shop_id: int, variant_ids: Iterable[str]
-) -> dict[str, tuple[Quantity, datetime | None]]:
-    """Lock the variants, always in the same order; id -> (quantity, its time)."""
+class _Known(NamedTuple):
+    available: Quantity
+    stock_at: datetime | None
+    """The newest time of anything that is known about this variant's stock."""
+    total_at: datetime | None
+    """The time of the newest total."""
+
+
+class _Total(NamedTuple):
+    available: Quantity
+    at: datetime | None
+    is_timed: bool = False
+
+
+def _lock(database: Connection, shop_id: int, variant_ids: Iterable[str]) -> dict[str, _Known]:
+    """Lock the variants, always in the same order."""
     rows = database.execute(
         text(
-            "SELECT variant_id, available, stock_at FROM variant"
+            "SELECT variant_id, available, stock_at, total_at FROM variant"
             " WHERE shop_id = :shop AND variant_id = ANY (:variants)"
             " AND removed_at IS NULL ORDER BY variant_id FOR NO KEY UPDATE"
         ),
         {"shop": shop_id, "variants": list(variant_ids)},
     )
-    return {row.variant_id: (row.available, row.stock_at) for row in rows}
+    return {row.variant_id: _Known(row.available, row.stock_at, row.total_at) for row in rows}
 
 
 def _is_older(moment: datetime | None, known: datetime | None) -> bool:
@@ -107,39 +132,67 @@ def _is_older(moment: datetime | None, known: datetime | None) -> bool:
 
 
 def _newest_totals(
-    levels: Iterable[InventoryLevel],
-    known: dict[str, tuple[Quantity, datetime | None]],
-    outcome: StockOutcome,
-) -> dict[str, tuple[Quantity, datetime | None]]:
-    newest: dict[str, tuple[Quantity, datetime | None]] = {}
-    for variant_id, _, available, moment in levels:
-        if variant_id not in known:
+    levels: Iterable[InventoryLevel], known: dict[str, _Known], outcome: StockOutcome
+) -> dict[str, _Total]:
+    newest: dict[str, _Total] = {}
+    for variant_id, location_id, available, moment in levels:
+        if location_id is not None:
             continue
-        known_at = newest.get(variant_id, known[variant_id])[1]
+        known_at = newest[variant_id].at if variant_id in newest else known[variant_id].total_at
         if _is_older(moment, known_at):
             outcome.ignored += 1
         else:
-            newest[variant_id] = (available, moment or known_at)
+            # Without a time it is as new as anything that is known.
+            newest[variant_id] = _Total(available, moment or known[variant_id].stock_at, moment is not None)
     return newest
 
 
-def _apply_located(
-    database: Connection,
-    shop: Shop,
-    levels: Sequence[InventoryLevel],
-    known: dict[str, tuple[Quantity, datetime | None]],
-    outcome: StockOutcome,
-) -> dict[str, tuple[Quantity, datetime | None]]:
-    """Write levels by location, the newest of each; variant -> (sum over the locations that count, its time)."""
-    by_total = _known_by_total(database, shop.id, known)
+def _newest_located(
+    levels: Iterable[InventoryLevel], known: dict[str, _Known], totals: dict[str, _Total], outcome: StockOutcome
+) -> dict[tuple[str, str], tuple[Quantity, datetime | None]]:
     newest: dict[tuple[str, str], tuple[Quantity, datetime | None]] = {}
     for variant_id, location_id, available, moment in levels:
-        key = (variant_id, location_id or "")
-        known_at = newest[key][1] if key in newest else by_total.get(variant_id)
-        if _is_older(moment, known_at):
+        if location_id is None:
+            continue
+        key = (variant_id, location_id)
+        total_at = totals[variant_id].at if variant_id in totals else known[variant_id].total_at
+        is_beside_total = moment is None and variant_id in totals
+        known_at = newest[key][1] if key in newest else None
+        if is_beside_total or _is_older(moment, total_at) or _is_older(moment, known_at):
             outcome.ignored += 1
         else:
             newest[key] = (available, moment or known_at)
+    return newest
+
+
+def _forget_older_locations(database: Connection, shop_id: int, totals: dict[str, _Total]) -> None:
+    """What is known by location and not newer than the total is in the total."""
+    if totals:
+        database.execute(
+            text(
+                """
+                DELETE FROM inventory_level AS level
+                 USING unnest(CAST(:variants AS text[]), CAST(:moments AS timestamptz[]), CAST(:timed AS boolean[]))
+                       AS total (variant_id, at, is_timed)
+                 WHERE shop_id = :shop AND level.variant_id = total.variant_id
+                   AND (updated_at >= total.at AND total.is_timed) IS NOT TRUE
+                """
+            ),
+            {
+                "shop": shop_id,
+                "variants": list(totals),
+                "moments": [total.at for total in totals.values()],
+                "timed": [total.is_timed for total in totals.values()],
+            },
+        )
+
+
+def _write_levels(
+    database: Connection, shop_id: int, levels: dict[tuple[str, str], tuple[Quantity, datetime | None]]
+) -> int:
+    """Write levels by location; returns how many are older than what is known of that location."""
+    if not levels:
+        return 0
     written = database.execute(
         text(
             """
@@ -153,42 +206,34 @@ def _apply_located(
             """
         ),
         {
-            "shop": shop.id,
-            "variants": [variant for variant, _ in newest],
-            "locations": [location for _, location in newest],
-            "quantities": [quantity for quantity, _ in newest.values()],
-            "moments": [moment for _, moment in newest.values()],
+            "shop": shop_id,
+            "variants": [variant for variant, _ in levels],
+            "locations": [location for _, location in levels],
+            "quantities": [quantity for quantity, _ in levels.values()],
+            "moments": [moment for _, moment in levels.values()],
         },
     ).rowcount
-    outcome.ignored += len(newest) - written
+    return len(levels) - written
+
+
+def _sums(database: Connection, shop: Shop, variant_ids: Sequence[str]) -> dict[str, tuple[Quantity, datetime | None]]:
+    """By variant of which something is known by location: the sum over the locations that count, and its time."""
     locations = None if shop.locations is None else list(shop.locations)
-    rows = database.execute(
-        text(f"{_SUMS} GROUP BY variant_id"),
-        {"shop": shop.id, "locations": locations, "variants": sorted({variant_id for variant_id, _ in newest})},
-    )
+    values = {"shop": shop.id, "locations": locations, "variants": list(variant_ids)}
+    rows = database.execute(text(f"{_SUMS} GROUP BY variant_id"), values)
     return {row.variant_id: (None if row.available is None else int(row.available), row.stock_at) for row in rows}
 
 
-def _known_by_total(
-    database: Connection, shop_id: int, known: dict[str, tuple[Quantity, datetime | None]]
-) -> dict[str, datetime | None]:
-    """The time of the total, of variants of which nothing is known by location: a level must not be older."""
-    located = database.execute(
-        text("SELECT DISTINCT variant_id FROM inventory_level WHERE shop_id = :shop AND variant_id = ANY (:variants)"),
-        {"shop": shop_id, "variants": list(known)},
-    ).scalars()
-    return {variant_id: known[variant_id][1] for variant_id in known.keys() - set(located)}
-
-
-def _write(database: Connection, shop_id: int, changes: Sequence[StockChange]) -> None:
+def _write(database: Connection, shop_id: int, changes: Sequence[StockChange], totals: dict[str, _Total]) -> None:
     if not changes:
         return
     database.execute(
         text(
             """
-            UPDATE variant SET available = new.available, stock_at = new.stock_at
-              FROM unnest(CAST(:variants AS text[]), CAST(:quantities AS bigint[]), CAST(:moments AS timestamptz[]))
-                   AS new (variant_id, available, stock_at)
+            UPDATE variant SET available = new.available, stock_at = new.stock_at,
+                               total_at = coalesce(new.total_at, variant.total_at)
+              FROM unnest(CAST(:variants AS text[]), CAST(:quantities AS bigint[]), CAST(:moments AS timestamptz[]),
+                          CAST(:totals AS timestamptz[])) AS new (variant_id, available, stock_at, total_at)
              WHERE variant.shop_id = :shop AND variant.variant_id = new.variant_id
             """
         ),
@@ -197,14 +242,8 @@ def _write(database: Connection, shop_id: int, changes: Sequence[StockChange]) -
             "variants": [change.variant_id for change in changes],
             "quantities": [change.after for change in changes],
             "moments": [change.stock_at for change in changes],
+            "totals": [totals[change.variant_id].at if change.variant_id in totals else None for change in changes],
         },
-    )
-
-
-def _forget_locations(database: Connection, shop_id: int, variant_ids: list[str]) -> None:
-    database.execute(
-        text("DELETE FROM inventory_level WHERE shop_id = :shop AND variant_id = ANY (:variants)"),
-        {"shop": shop_id, "variants": variant_ids},
     )
 
 

@@ -21,7 +21,8 @@ variant = Table(
     Column("collections", ARRAY(TEXT), nullable=False, server_default=text("'{}'")),
     # Units over the locations that count; NULL is unlimited. The sum of inventory_level where there are rows.
     Column("available", BigInteger, server_default=text("0")),
-    moment("stock_at"),  # the platform's own time of that quantity
+    moment("stock_at"),  # the newest of the platform's own times of that quantity
+    moment("total_at"),  # the platform's own time of the newest total; levels by location that are older are in it
     words("feed_stock", nullable=True),  # what the feed said last: units, "unlimited", or nothing yet
     moment("absent_since"),  # missing from the newest full catalog; a second time removes it
     moment("removed_at"),

@@ -157,6 +157,21 @@ def test_a_variant_that_returns_with_stock_is_a_restock(engine: Engine, shop: Sh
     assert sync(item(0, 4), *everything[1:-1], item(19, 1)).people == 1
 
 
+def test_a_feed_that_says_what_it_said_before_does_not_undo_what_was_pushed(
+    engine: Engine, shop: ShopKeys, sync: Sync
+) -> None:
+    sync(item(1, 5), item(2, 0))
+    join(engine, shop, "a@x.example", variant_id="v1")
+    set_stock(engine, shop, 0, variant_id="v1")
+
+    sync(item(1, 5), item(2, 0, title="Another name"))
+    assert (rows(engine)["v1"][0], messages(engine, shop)) == (0, [])
+
+    sync(item(1, 4), item(2, 0))
+    assert rows(engine)["v1"][0] == 4
+    assert [address for address, *_ in messages(engine, shop)] == ["a@x.example"]
+
+
 def test_the_first_row_of_a_doubled_id_counts(engine: Engine, sync: Sync) -> None:
     result = sync(item(1, 3), item(2), item(1, 9))
 

@@ -8,12 +8,13 @@ import pytest
 from sqlalchemy import Engine, text
 
 from integrations.errors import UnreachableError
-from plugin.domain import outbox
+from plugin.domain import outbox, overview
 from plugin.domain.delivery import Courier
 from plugin.domain.recorder import Ended
 from plugin.domain.subscriptions import leave, suppress
 from plugin.runtime import Runtime, now
 from tests.factories import ShopKeys, autocommit, join, load, messages, set_stock, states
+from tests.processes import wait_for
 from tests.sink import MailSink
 
 PEOPLE = [f"p{number:02}@x.example" for number in range(12)]
@@ -241,6 +242,71 @@ def test_a_message_in_the_hands_of_a_worker_is_withdrawn_when_it_has_not_been_be
     with runtime.courier("w").open_recorder() as recorder:
         recorder.step(begins=(claimed.id, claimed.attempt))
         assert not recorder.wait_begun(claimed.id)
+
+
+def test_who_leaves_while_the_message_before_is_sent_gets_nothing_and_the_next_are_served(
+    runtime: Runtime, engine: Engine, shop: ShopKeys, sink: MailSink
+) -> None:
+    restocked(engine, shop, *PEOPLE)
+
+    def leave_meanwhile(command: str) -> None:
+        if command == "." and len(sink.delivered) == 2:
+            with engine.begin() as database:
+                suppress(database, shop.id, PEOPLE[5], now())
+
+    sink.answer = leave_meanwhile
+
+    deliver(runtime, shop)
+
+    assert sink.recipients == [person for person in PEOPLE if person != PEOPLE[5]]
+    assert states(engine, shop)[PEOPLE[5]] == "unsubscribed"
+
+
+def test_who_leaves_after_the_hand_over_is_still_recorded_as_told(
+    runtime: Runtime, engine: Engine, shop: ShopKeys, sink: MailSink
+) -> None:
+    restocked(engine, shop, *PEOPLE[:3])
+
+    def leave_meanwhile(command: str) -> None:
+        if command == "." and len(sink.delivered) == 1:
+            wait_for(lambda: attempts(engine)[:1] == ["accepted"], "the record of the first")
+            with engine.begin() as database:
+                suppress(database, shop.id, PEOPLE[0], now())
+
+    sink.answer = leave_meanwhile
+
+    deliver(runtime, shop)
+
+    assert messages(engine, shop)[0][:2] == (PEOPLE[0], "sent")
+
+
+def test_an_answer_that_is_none_is_uncertain_and_the_message_is_sent_again(
+    runtime: Runtime, engine: Engine, shop: ShopKeys, sink: MailSink
+) -> None:
+    restocked(engine, shop, "a@x.example")
+    sink.answer = lambda command: "xyz garbled" if command == "." and not sink.delivered else None
+    deliver(runtime, shop)
+    assert attempts(engine) == ["uncertain"]
+
+    sink.answer = lambda _command: None
+    make_due(engine)
+    deliver(runtime, shop)
+
+    assert sink.recipients == ["a@x.example"]
+
+
+def test_what_was_claimed_before_the_database_crashed_is_uncertain_and_listed(
+    runtime: Runtime, engine: Engine, shop: ShopKeys, sink: MailSink
+) -> None:
+    restocked(engine, shop, "a@x.example")
+    claim(engine, shop, "dead")
+    with engine.begin() as database:
+        database.execute(text("UPDATE message SET claimed_at = '2001-01-01'"))
+        outbox.recover(database, now(), worker="dead")
+        assert [row["email"] for row in overview.uncertain(database, shop.id)] == ["a@x.example"]
+
+    deliver(runtime, shop)
+    assert sink.recipients == ["a@x.example"]
 
 
 def test_a_server_that_is_away_costs_no_attempt(

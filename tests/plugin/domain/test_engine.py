@@ -1,12 +1,15 @@
 """The engine in the database: what a stock change, a release and a hand-over do to lines and messages."""
 
+import threading
 from datetime import timedelta
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from integrations.types import InventoryLevel
-from plugin.domain import restocks, stock, subscriptions
+from plugin.domain import restocks, shops, stock, subscriptions
 from plugin.runtime import now
 from tests.factories import START, ShopKeys, autocommit, change, join, load, make_shop, messages, set_stock, states
 
@@ -245,6 +248,56 @@ def test_choosing_other_locations_works_out_stock_anew_and_tells_nobody(engine: 
         stock.counted_locations_changed(database, load(engine, shop))
 
     assert (available(engine), told(engine, shop)) == (7, [])
+
+
+def test_stock_that_arrives_while_locations_change_is_summed_by_the_new_ones(engine: Engine, shop: ShopKeys) -> None:
+    join(engine, shop, "a@x.example")
+    with engine.begin() as database:
+        shops.change_settings(database, shop.id, {"locations": ["web"]})
+        stock.counted_locations_changed(database, load(engine, shop))
+        push = threading.Thread(target=apply, args=(engine, shop, InventoryLevel("v1", "till", 7, None)))
+        push.start()
+        push.join(0.3)  # it waits until the change is there
+    push.join(10)
+
+    assert (available(engine), told(engine, shop)) == (0, [])
+
+
+LEVELS = st.lists(
+    st.tuples(st.sampled_from([None, "a", "b"]), st.one_of(st.none(), st.integers(-2, 9))), min_size=1, max_size=5
+)
+
+
+@given(levels=LEVELS, data=st.data())
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+def test_stock_ends_the_same_in_whatever_order_its_changes_come(
+    engine: Engine, levels: list[tuple[str | None, int | None]], data: st.DataObject
+) -> None:
+    timed = [
+        InventoryLevel("v1", location, quantity, START + timedelta(minutes=minute))
+        for minute, (location, quantity) in enumerate(levels)
+    ]
+    ends = set()
+    for order in (timed, data.draw(st.permutations(timed)), timed[::-1]):
+        keys = make_shop(engine)
+        for level in order:
+            apply(engine, keys, level)
+            apply(engine, keys, level)  # a platform repeats itself
+        with engine.connect() as database:
+            query = text("SELECT available, stock_at FROM variant WHERE shop_id = :shop")
+            ends.add(tuple(database.execute(query, {"shop": keys.id}).one()))
+
+    assert len(ends) == 1
+
+
+def test_a_level_older_than_the_total_is_ignored(engine: Engine, shop: ShopKeys) -> None:
+    apply(engine, shop, InventoryLevel("v1", None, 0, START + HOUR))
+
+    outcome = apply(engine, shop, InventoryLevel("v1", "a", 7, START))
+
+    assert (outcome.ignored, available(engine)) == (1, 0)
 
 
 def test_unlimited_at_one_counted_location_is_unlimited(engine: Engine, shop: ShopKeys) -> None:

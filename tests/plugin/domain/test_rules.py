@@ -1,5 +1,7 @@
-"""The rules against an independent, slow model of them, and against the examples of the conformance file."""
+"""The rules against an independent, slow model of them, and against examples."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -97,11 +99,27 @@ def test_simulate_agrees_with_an_independent_model(scenario: dict[str, Any]) -> 
 def test_releases_never_exceed_the_units_and_keep_the_order_of_the_line(scenario: dict[str, Any]) -> None:
     scenario["events"] = [event for event in scenario["events"] if event["type"] not in {"settings", "unsubscribe"}]
     per_unit = scenario["settings"]["customers_per_unit"]
+    line = list(dict.fromkeys(event["id"] for event in scenario["events"] if event["type"] == "subscribe"))
+    told: list[str] = []
 
     for release in simulate(scenario)["releases"]:
+        told += release["notified"]
+        first = list(dict.fromkeys(told))
+        assert first == line[: len(first)]  # nobody is told before somebody who has waited longer
         if per_unit != "all" and release["quantity"] is not None:
             assert len(release["notified"]) <= per_unit * release["quantity"]
         assert release["quantity"] is None or release["quantity"] >= scenario["settings"]["minimum_inventory"]
+
+
+EXAMPLES = [
+    json.loads(line)
+    for line in (Path(__file__).parent / "fixtures" / "restock_by_example.jsonl").read_text("utf-8").splitlines()
+]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=[example["name"] for example in EXAMPLES])
+def test_the_rules_by_example(example: dict[str, Any]) -> None:
+    assert simulate(example["scenario"]) == example["result"]
 
 
 def test_the_example_from_the_field() -> None:
