@@ -57,14 +57,16 @@ def web() -> None:
 
 
 @cli.command()
+@click.option("--catalogs", is_flag=True, help="Read catalogs; without it: send messages.")
 @click.option("--name", default="", help="Name under which messages are claimed; must be unique.")
 @click.option("--burst", is_flag=True, help="End when nothing is left to do.")
-def worker(name: str, *, burst: bool) -> None:
-    """Start one worker."""
+def worker(name: str, *, catalogs: bool, burst: bool) -> None:
+    """Start one worker, for messages or for catalogs."""
+    from plugin import queues  # noqa: PLC0415
     from plugin.worker import run  # noqa: PLC0415
 
     log.configure("worker")
-    run(_runtime(), name, burst=burst)
+    run(_runtime(), queues.CATALOGS if catalogs else queues.MESSAGES, name, burst=burst)
 
 
 @cli.command()
@@ -172,14 +174,19 @@ def merchant() -> None:
 @click.option("--shop", "shop_id", type=int, required=True)
 @click.option("--email", required=True)
 @click.option("--new-password", is_flag=True, help="Replace the password that the account has.")
-@click.password_option(help="Asked for when it is not given.")
+@click.option("--password", default="", help="Asked for when it is not given.")
 def merchant_add(shop_id: int, email: str, password: str, *, new_password: bool) -> None:
     """Let someone sign in to a shop's pages; an account may be in several shops."""
     try:
         validate_email(email, check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError as error:
         raise ShopError("email", f"is no e-mail address: {error}") from error
-    with _runtime().engine.begin() as database:
+    engine = _runtime().engine
+    with engine.connect() as database:
+        if shops.by_id(database, shop_id) is None:
+            raise ShopError("shop", f"there is no shop {shop_id}")
+    password = password or click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    with engine.begin() as database:
         given = merchants.add_merchant(
             database, email=email, password=password, shop_id=shop_id, new_password=new_password
         )

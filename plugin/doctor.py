@@ -12,7 +12,7 @@ from integrations.channels.smtp import SMTPChannel
 from integrations.errors import IntegrationError
 from plugin import db
 from plugin.domain import catalog, outbox, shops
-from plugin.runtime import Runtime, now, read_address
+from plugin.runtime import MAIL_SERVER_IS_SET, Runtime, now, read_address
 from plugin.scheduler import ELECTION_LOCK
 from plugin.settings import Settings, SettingsError
 from plugin.web.widget import DIST
@@ -117,6 +117,9 @@ def _redis(runtime: Runtime) -> Iterator[Check]:
 
 def _mail(settings: Settings) -> Check:
     url = settings.smtp_url or read_address(settings, "smtp_url")
+    if not url and read_address(settings, MAIL_SERVER_IS_SET):
+        finding = "the running 'stockbell up' has one; set STOCKBELL_SMTP_URL here too to have it tried"
+        return Check("Mail server", good=True, finding=finding)
     if not url:
         return Check(
             "Mail server",

@@ -1,8 +1,8 @@
 """The doorbell: RQ jobs that say "there is work for this shop" and carry ids only.
 
-A job may be lost, doubled or late without harm: the truth is in PostgreSQL, and a sweep rings again. All workers
-listen on one queue (several on one worker would be taken off with BLPOP, which can lose a job), and jobs are
-JSON (pickle would let whoever can write to Redis run code).
+A job may be lost, doubled or late without harm: the truth is in PostgreSQL, and a sweep rings again. A worker
+listens on one queue (several on one worker would be taken off with BLPOP, which can lose a job): on that of messages or
+on that of catalogs. Jobs are JSON (pickle would let whoever can write to Redis run code).
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,10 @@ from rq.serializers import JSONSerializer
 
 log = structlog.get_logger(__name__)
 
-QUEUE_NAME = "stockbell"
+MESSAGES = "stockbell"
+"""The queue of everything that people wait for."""
+CATALOGS = "stockbell-catalogs"
+"""The queue of catalogs to be read, which may take long and must hold up no message."""
 JOB_SECONDS = 3600
 FAILURE_SECONDS = 24 * 3600
 SILENCE_SECONDS = 15
@@ -39,9 +42,9 @@ def connect(redis_url: str, seconds: float = 5) -> Redis:
     return Redis.from_url(redis_url, socket_timeout=seconds, socket_connect_timeout=seconds, retry=again, protocol=2)
 
 
-def queue(redis: Redis) -> Queue:
-    """The one queue."""
-    return Queue(QUEUE_NAME, connection=redis, serializer=JSONSerializer, default_timeout=JOB_SECONDS)
+def queue(redis: Redis, name: str = MESSAGES) -> Queue:
+    """A queue."""
+    return Queue(name, connection=redis, serializer=JSONSerializer, default_timeout=JOB_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ class Doorbell:
     def _ring(self, function: str, *numbers: int) -> None:
         try:
             if self.redis.set(_bell(function, *numbers), 1, nx=True, ex=SILENCE_SECONDS):
-                queue(self.redis).enqueue_call(
+                queue(self.redis, CATALOGS if function == SYNC_CATALOG else MESSAGES).enqueue_call(
                     function, args=numbers, timeout=JOB_SECONDS, result_ttl=0, failure_ttl=FAILURE_SECONDS
                 )
         except RedisError as error:

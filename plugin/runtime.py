@@ -123,6 +123,8 @@ class Runtime:
         return value
 
 
+MAIL_SERVER_IS_SET = "mail_server_is_set"
+"""Written down by a running `stockbell up` that sends by a mail server of its own environment."""
 RUNNING = ("port", "base_url", "allow_loopback")
 
 

@@ -24,7 +24,7 @@ from plugin.embedded import EmbeddedError, EmbeddedPostgres, EmbeddedRedis
 from plugin.embedded.process import EmbeddedServer, stop, that_dies_with_its_parent
 from plugin.mailbox.server import MailboxServer
 from plugin.mailbox.store import MailStore
-from plugin.runtime import RUNNING, Runtime, address_file
+from plugin.runtime import MAIL_SERVER_IS_SET, RUNNING, Runtime, address_file, read_address
 from plugin.settings import Settings, SettingsError
 
 READY_SECONDS = 60
@@ -75,6 +75,8 @@ class _Installation:
         for number in range(1, self.settings.workers + 1):
             name = f"{socket.gethostname()}-{self.settings.home}-{number}"
             named.append((f"worker {number}", [*command, "worker", "--name", name]))
+        name = f"{socket.gethostname()}-{self.settings.home}-catalogs"
+        named.append(("worker for catalogs", [*command, "worker", "--catalogs", "--name", name]))
         environment = self._environment()
         for name, words in [*named, *extra]:
             part = _Part(name, words, environment)
@@ -194,6 +196,8 @@ def _start_services(settings: Settings, stack: contextlib.ExitStack) -> tuple[Se
         mailbox.start()
         stack.callback(mailbox.stop)
         addresses["smtp_url"] = mailbox.url
+    else:
+        told[MAIL_SERVER_IS_SET] = "yes"  # not which: its address may hold a password
     for name, address in {**addresses, **told}.items():
         file = Path(address_file(settings, name))
         file.write_text(address, encoding="utf-8")
@@ -218,7 +222,7 @@ def _print_addresses(settings: Settings, shop: Demo | None) -> None:
     lines = ["", "Stockbell runs.", ""]
     if shop:
         lines.append(f"  Demo storefront   {shop.sold_out_page}")
-    if settings.allow_loopback:
+    if settings.allow_loopback and read_address(settings, "smtp_url"):
         lines.append(f"  Mailbox           {settings.public_url}/mailbox")
     lines.append(f"  Merchant page     {settings.public_url}/merchant/")
     if shop:

@@ -3,10 +3,12 @@
 import time
 from typing import Any
 
+import structlog
+from redis import RedisError
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from plugin import queues
 from plugin.domain import outbox
@@ -16,19 +18,23 @@ from plugin.runtime import Runtime, now, worker_name
 NAME_LOCK = 7_365_004
 NAME_TRIES = 10
 NAME_WAIT_SECONDS = 0.5
+WAIT_SECONDS = 2.0
+
+log = structlog.get_logger(__name__)
 
 
 class StockbellWorker(SimpleWorker):
     """RQ's worker that keeps its own house: what a dead worker left is recovered from PostgreSQL, not by RQ."""
 
-    def __init__(self, runtime: Runtime, name: str) -> None:
-        """Listen on the one queue.
+    def __init__(self, runtime: Runtime, queue_name: str, name: str) -> None:
+        """Listen on one queue.
 
         Args:
             runtime: the parts of this process.
+            queue_name: `queues.MESSAGES` or `queues.CATALOGS`.
             name: the name that claims bear; a worker that was killed and started again keeps it.
         """
-        queue = queues.queue(runtime.redis)
+        queue = queues.queue(runtime.redis, queue_name)
         super().__init__([queue], name=worker_name(), connection=runtime.redis, serializer=JSONSerializer)
         self._runtime = runtime
         self._name = name
@@ -90,6 +96,13 @@ class StockbellWorker(SimpleWorker):
         context.enter(context.WorkerContext(self._runtime, self._runtime.courier(name)))
 
 
-def run(runtime: Runtime, name: str = "", *, burst: bool = False) -> None:
+def run(runtime: Runtime, queue_name: str = queues.MESSAGES, name: str = "", *, burst: bool = False) -> None:
     """Work until SIGTERM or SIGINT; the job in hand is finished first."""
-    StockbellWorker(runtime, name or worker_name()).work(burst=burst, logging_level="WARNING")
+    while True:
+        try:
+            StockbellWorker(runtime, queue_name, name or worker_name()).work(burst=burst, logging_level="WARNING")
+        except (RedisError, OperationalError) as error:  # a part is away: it is waited for
+            log.warning("worker_waits", error=type(error).__name__)
+            time.sleep(WAIT_SECONDS)
+        else:
+            return

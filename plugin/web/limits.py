@@ -6,7 +6,7 @@ import time
 from typing import Any, NamedTuple
 
 import structlog
-from flask import request
+from flask import current_app, request
 from redis import RedisError
 from redis.exceptions import NoScriptError
 
@@ -69,7 +69,7 @@ def uncount_confirmation(email: str) -> None:
     try:
         runtime().redis.decr(_confirmations(_hashed(email.lower())).name)
     except RedisError:
-        log.warning("limits_are_off")
+        _say_that_limits_are_off()
 
 
 def check_sign_in(account: str) -> None:
@@ -102,9 +102,17 @@ def _count(*counters: _Counter) -> list[int]:
         except NoScriptError:  # Redis is new
             counts = redis.eval(COUNT, *words)
     except RedisError:
-        log.warning("limits_are_off")
+        _say_that_limits_are_off()
         return [0] * len(counters)
     return [int(count) for count in counts]
+
+
+def _say_that_limits_are_off() -> None:
+    """Once in a while, and not at each request of a busy hour."""
+    minute = int(time.time()) // MINUTE_SECONDS
+    if current_app.extensions.get("stockbell.limits_off") != minute:
+        current_app.extensions["stockbell.limits_off"] = minute
+        log.warning("limits_are_off")
 
 
 def _hashed(value: str) -> str:

@@ -1,11 +1,11 @@
 """`/mailbox`: what the local mailbox has kept. Only in development, as it shows everyone's mail."""
 
-from flask import Blueprint, Flask, Response, abort, render_template, request
+from flask import Blueprint, Flask, Response, abort, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 
 from plugin.mailbox.store import KeptMail, MailStore
+from plugin.runtime import read_address
 from plugin.web.parts import runtime
-from plugin.web.security import PAGE_POLICY
 
 blueprint = Blueprint("mailbox", __name__, url_prefix="/mailbox")
 # A mail's own styles are inline; it is shown in a frame that may run nothing.
@@ -31,14 +31,21 @@ def store() -> MailStore:
 def index() -> ResponseReturnValue:
     """The newest mails."""
     mails = store().newest()
-    return render_template("mailbox/index.html", mails=mails, total=store().count(), reload=request.args.get("reload"))
+    settings = runtime().settings
+    return render_template(
+        "mailbox/index.html",
+        mails=mails,
+        total=store().count(),
+        reload=request.args.get("reload"),
+        in_use=settings.smtp_url == read_address(settings, "smtp_url"),
+    )
 
 
 @blueprint.get("/<key>")
 def show(key: str) -> ResponseReturnValue:
     """One mail."""
     response = Response(render_template("mailbox/show.html", mail=_mail(key)))
-    response.headers["Content-Security-Policy"] = PAGE_POLICY + "; frame-src 'self'"
+    response.headers["Content-Security-Policy"] = current_app.config["PAGE_POLICY"] + "; frame-src 'self'"
     return response
 
 

@@ -51,7 +51,8 @@ class Inventory(MethodView):
     def put(self, data: dict[str, list[InventoryLevel]]) -> dict[str, Any]:
         """Set stock, of up to 1,000 variants or locations at once.
 
-        A level whose updated_at is older than what is known is ignored.
+        A level whose updated_at is older than what is known is ignored. Of several for the same variant and location
+        without a time the last counts; a level without location is the total of all.
         """
         with runtime().engine.begin() as database:
             outcome = stock.apply_levels(database, g.shop, data["levels"], now())
@@ -72,7 +73,10 @@ class CatalogVariants(MethodView):
     @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
     @blueprint.doc(**SECURED)
     def put(self, data: dict[str, list[CatalogVariant]]) -> dict[str, Any]:
-        """Add or change variants; those that are not named stay as they are."""
+        """Add or change variants; those that are not named stay as they are.
+
+        Of several with the same id the first counts.
+        """
         taken = catalog.put_variants(runtime().engine, g.shop, data["variants"], now)
         return {
             "written": taken.written,

@@ -287,7 +287,7 @@ class PositiveOrAll(fields.Field[Any]):
     def _deserialize(self, value: Any, *_details: Any, **_options: Any) -> Any:
         if value == "all" or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_UNITS):
             return value
-        raise ValidationError('Must be "all" or a whole number of at least 1.')
+        raise ValidationError(f'Must be "all" or a whole number from 1 to {MOST_UNITS}.')
 
 
 def _positive(**options: Any) -> fields.Integer:

@@ -1,6 +1,6 @@
 """Headers on every answer, and the session cookie."""
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, Response, current_app, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 
 from plugin.web.parts import runtime
@@ -9,6 +9,7 @@ PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' https: data:; form-action 'self';"
     " base-uri 'none'; frame-ancestors 'none'; connect-src 'self'; object-src 'none'"
 )
+LOOPBACK_PICTURES = "img-src 'self' https: data: http://127.0.0.1:* http://localhost:*"
 HSTS_SECONDS = 2 * 365 * 24 * 3600
 
 
@@ -21,6 +22,10 @@ def init_app(app: Flask) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
     )
+    settings = app.extensions["stockbell"].settings
+    # In development shops are on this machine, and so are the pictures of their products.
+    loopback = PAGE_POLICY.replace("img-src 'self' https: data:", LOOPBACK_PICTURES)
+    app.config["PAGE_POLICY"] = loopback if settings.allow_loopback else PAGE_POLICY
     app.session_interface = _PageSessions()
     app.after_request(_add_headers)
 
@@ -42,7 +47,7 @@ def _add_headers(response: Response) -> Response:
     headers = response.headers
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "no-referrer" if request.path[:3] in {"/u/", "/c/"} else "same-origin")
-    headers.setdefault("Content-Security-Policy", PAGE_POLICY)
+    headers.setdefault("Content-Security-Policy", current_app.config["PAGE_POLICY"])
     if response.mimetype in {"text/html", "application/json"}:
         headers.setdefault("Cache-Control", "no-store")
     if runtime().settings.public_url.startswith("https://"):

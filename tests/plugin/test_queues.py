@@ -25,6 +25,7 @@ from plugin.worker import StockbellWorker
 from tests.factories import ShopKeys, join, load, make_shop, messages, set_stock, states
 from tests.sink import MailSink
 
+QUEUES = (queues.MESSAGES, queues.CATALOGS)
 RINGS: dict[str, Callable[[Doorbell], None]] = {
     "deliver": lambda doorbell: doorbell.deliver(7),
     "again": lambda doorbell: doorbell.again(7, 0),
@@ -61,12 +62,13 @@ def dead_redis_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[s
 
 @pytest.fixture
 def work(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """A worker in this process that works until the queue is empty."""
+    """Workers in this process, one after the other, that work until the queues are empty."""
     monkeypatch.setattr(context, "_current", [])
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)}
 
     def run(name: str = "w") -> None:
-        StockbellWorker(runtime, name).work(burst=True, logging_level="WARNING")
+        for queue in QUEUES:
+            StockbellWorker(runtime, queue, name).work(burst=True, logging_level="WARNING")
 
     yield run
     for number, handler in handlers.items():
@@ -84,7 +86,7 @@ def queued(redis: Redis) -> list[tuple[str, list[int]]]:
 
 
 def raw_jobs(redis: Redis) -> list[dict[bytes, bytes]]:
-    return [redis.hgetall(Job.key_for(job_id)) for job_id in queues.queue(redis).job_ids]
+    return [redis.hgetall(Job.key_for(job_id)) for name in QUEUES for job_id in queues.queue(redis, name).job_ids]
 
 
 def released(engine: Engine, shop: ShopKeys, *people: str) -> None:
@@ -134,11 +136,24 @@ def test_each_shop_and_each_kind_of_work_has_a_bell_of_its_own(runtime: Runtime)
     assert queued(runtime.redis) == [
         (queues.DELIVER, [1, 0]),
         (queues.RELEASE_DUE, [1]),
-        (queues.SYNC_CATALOG, [1]),
         (queues.DELIVER, [11, 0]),
         (queues.RELEASE_DUE, [11]),
+        (queues.SYNC_CATALOG, [1]),
         (queues.SYNC_CATALOG, [11]),
     ]
+
+
+def test_catalogs_hold_up_no_message(runtime: Runtime) -> None:
+    runtime.doorbell.sync_catalog(1)
+    runtime.doorbell.deliver(2)
+    runtime.doorbell.release_due(3)
+
+    waiting = {name: [job.func_name for job in queues.queue(runtime.redis, name).jobs] for name in QUEUES}
+
+    assert waiting == {
+        queues.MESSAGES: [queues.DELIVER, queues.RELEASE_DUE],
+        queues.CATALOGS: [queues.SYNC_CATALOG],
+    }
 
 
 @pytest.mark.parametrize(

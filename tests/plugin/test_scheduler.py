@@ -92,7 +92,8 @@ def leader_of(two: list[Scheduler]) -> tuple[Scheduler, Scheduler]:
 
 
 def rung(runtime: Runtime) -> list[tuple[str, tuple[int, ...]]]:
-    return [(job.func_name, tuple(job.args)) for job in queues.queue(runtime.redis).jobs]
+    names = (queues.CATALOGS, queues.MESSAGES)
+    return [(job.func_name, tuple(job.args)) for name in names for job in queues.queue(runtime.redis, name).jobs]
 
 
 def shop_with_open_restock(engine: Engine, due_at: datetime) -> ShopKeys:

@@ -16,7 +16,7 @@ from integrations.inflate import BLOCK_BYTES, megabytes
 from integrations.types import CatalogBookmark
 
 MAX_FEED_BYTES = 2 * 1024**3
-MAX_DOWNLOAD_SECONDS = 30 * 60.0
+MAX_DOWNLOAD_SECONDS = 10 * 60.0
 
 _ACCEPT = "application/json, application/xml, text/xml, text/csv, text/tab-separated-values, */*;q=0.5"
 
