@@ -1,6 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTEST_ARGS ?=
+CHAOS_ARGS ?=
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +27,10 @@ lint: ## check style, types and the widget
 bench: setup ## measure, as ratios to a floor of the same run
 	@.venv/bin/python -m bench
 
+chaos: ## play restocks under kills and cut connections (CHAOS_ARGS="--seeds 1-200 --people 10000")
+	@.ci/setup --test
+	@.venv/bin/python -m tests.chaos $(CHAOS_ARGS)
+
 pictures: ## make the README's pictures anew
 	@.ci/setup --test
 	@.venv/bin/python docs/pictures.py
@@ -34,4 +39,4 @@ clean: ## remove everything that was installed or built (not .stockbell/, which 
 	rm -rf .venv .cache widget/dist widget/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup run test lint bench pictures clean
+.PHONY: help setup run test lint bench chaos pictures clean

@@ -47,7 +47,6 @@ def installation(**overrides: object) -> Iterator[Runtime]:
                 home=home,
                 secret_key="b" * 40,
                 allow_loopback=True,
-                subscribe_limit=0,
             )
             runtime = Runtime(replace(settings, **overrides))  # type: ignore[arg-type]
             db.upgrade(runtime.engine)

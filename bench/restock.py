@@ -17,6 +17,8 @@ from plugin.domain.shops import Shop
 from plugin.runtime import Runtime, now
 
 PEOPLE = 10_000
+MANY = 3 * PEOPLE
+"""For the memory of a worker, which must not grow with the line."""
 ROUNDS = 3
 
 
@@ -42,6 +44,8 @@ def main() -> None:
                 memory.append(grown)
             row = [f"{workers} worker{'s' * (workers > 1)}", f"{_median(rates):,.0f}", f"{_median(ratios):.2f}"]
             rows.append([*row, f"{max(memory):.0f} MB"])
+        rate, memory_of_many = _pipeline(runtime, shop, port, 1, people=MANY)
+        rows.append([f"1 worker, {MANY:,} subscribers", f"{rate:,.0f}", "", f"{memory_of_many:.0f} MB"])
         rows.insert(0, ["bare smtplib loop, 1 connection", f"{_median(floors):,.0f}", "1", ""])
     common.table(["", "mails/s", "ratio", "peak memory of a worker"], rows)
 
@@ -73,7 +77,7 @@ def _shop(runtime: Runtime) -> Shop:
     return shop
 
 
-def _fill_line(runtime: Runtime) -> None:
+def _fill_line(runtime: Runtime, people: int) -> None:
     with runtime.engine.begin() as database:
         database.execute(text("TRUNCATE subscription, restock CASCADE"))
         database.execute(text("UPDATE variant SET available = 0"))
@@ -83,7 +87,7 @@ def _fill_line(runtime: Runtime) -> None:
                 " SELECT 1, 'v1', 'p' || n || '@example.com', 'p' || n || '@example.com', 'waiting', now(),"
                 " decode(md5(n::text), 'hex') FROM generate_series(1, :people) AS n"
             ),
-            {"people": PEOPLE},
+            {"people": people},
         )
         database.execute(text("ANALYZE subscription, message, variant"))
 
@@ -125,9 +129,9 @@ def _contents(runtime: Runtime, shop: Shop) -> list[tuple[str, str, bytes]]:
     return [tuple(write(message)) for message in claimed]  # type: ignore[misc]
 
 
-def _pipeline(runtime: Runtime, shop: Shop, port: int, workers: int) -> tuple[float, float]:
+def _pipeline(runtime: Runtime, shop: Shop, port: int, workers: int, people: int = PEOPLE) -> tuple[float, float]:
     """Mails a second from the stock change to the last mail, and the peak memory of a worker in MB."""
-    _fill_line(runtime)
+    _fill_line(runtime, people)
     environment = common.environment(runtime.settings)
     with contextlib.ExitStack() as stack:
         children = [
@@ -140,10 +144,10 @@ def _pipeline(runtime: Runtime, shop: Shop, port: int, workers: int) -> tuple[fl
             levels = [InventoryLevel("v1", None, 100, None)]
             released = stock.apply_levels(database, shop, levels, now()).released
         runtime.doorbell.deliver(shop.id, released[0].people)
-        while _mails(port) - before < PEOPLE:
+        while _mails(port) - before < people:
             time.sleep(0.02)
         seconds = time.perf_counter() - started
-        return PEOPLE / seconds, max(common.peak_memory_mb(child.pid) for child in children)
+        return people / seconds, max(common.peak_memory_mb(child.pid) for child in children)
 
 
 def _wait_for_workers(runtime: Runtime, workers: int) -> None:

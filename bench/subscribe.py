@@ -14,6 +14,7 @@ from plugin.runtime import Runtime
 CLIENTS = 4
 REQUESTS = 1000
 ROUNDS = 5
+ORIGIN = "https://shop.example"
 FLOOR = "bare Flask route, one INSERT in a transaction"
 QUICK_FLOOR = "bare Flask route, one INSERT, the driver's autocommit"
 SINGLE = "sign-up, single opt-in"
@@ -51,7 +52,7 @@ def main() -> None:
 
 def _shop(runtime: Runtime) -> str:
     with runtime.engine.begin() as database:
-        new = shops.create_shop(database, platform="custom", name="Bench", domain="https://shop.example")
+        new = shops.create_shop(database, platform="custom", name="Bench", domain=ORIGIN)
         database.execute(
             text(
                 "INSERT INTO variant (shop_id, variant_id, product_id, product_title)"
@@ -91,7 +92,7 @@ def _client(port: int, path: str, mark: str) -> None:
     with socket.create_connection(("127.0.0.1", port)) as connection, connection.makefile("rb") as answers:
         for number in range(REQUESTS):
             body = json.dumps({"variant_id": f"v{number % 100}", "email": f"{mark}n{number}@example.com"}).encode()
-            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nOrigin: {ORIGIN}\r\nContent-Type: application/json\r\n"
             connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
             _read_answer(answers)
 

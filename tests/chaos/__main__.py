@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ def main() -> int:
     options.add_argument("--people", type=int, default=PEOPLE, help=f"how many wait in line (default: {PEOPLE})")
     options.add_argument("--out", type=Path, help="a file that the results are added to, a line each")
     given = options.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that an installation is taken down, too
     first, _, last = given.seeds.partition("-")
     failed = []
     for seed in range(int(first), int(last or first) + 1):

@@ -17,6 +17,7 @@ import httpx
 
 from plugin import db
 from plugin.embedded import EmbeddedError, EmbeddedPostgres, EmbeddedRedis
+from plugin.embedded.process import that_dies_with_its_parent
 from plugin.runtime import Runtime
 from plugin.settings import Settings
 from tests.chaos.proxy import Proxy
@@ -61,7 +62,7 @@ class Part:
         self.started_at = time.monotonic()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "plugin.cli", *self.words],
+                that_dies_with_its_parent([sys.executable, "-m", "plugin.cli", *self.words], signal.SIGKILL),
                 env=self.environment,
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
