@@ -1,6 +1,7 @@
 """The shopper's side: joining the line, confirming, leaving."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -172,6 +173,31 @@ def find(database: Connection, subscription_id: int) -> RowMapping | None:
         .mappings()
         .first()
     )
+
+
+def page(
+    database: Connection,
+    shop_id: int,
+    *,
+    after: int,
+    limit: int,
+    variant_id: str | None = None,
+    state: str | None = None,
+) -> Sequence[RowMapping]:
+    """Up to `limit` subscriptions behind the one with the number `after`, oldest first."""
+    values = {"shop": shop_id, "variant": variant_id, "state": state, "after": after, "limit": limit}
+    return database.execute(_PAGE, values).mappings().all()
+
+
+_PAGE = text(
+    """
+    SELECT id, variant_id, email, locale, state, reason, joined_at, confirmed_at, state_at FROM subscription
+     WHERE shop_id = :shop AND id > :after
+       AND (CAST(:variant AS text) IS NULL OR variant_id = :variant)
+       AND (CAST(:state AS text) IS NULL OR state = :state)
+     ORDER BY id LIMIT :limit
+    """
+)
 
 
 def confirm(database: Connection, shop: Shop, subscription_id: int, now: datetime) -> Confirmation:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from plugin.domain import subscriptions
@@ -12,7 +11,7 @@ from plugin.domain.subscriptions import Joined, Request, ShopChangedError, Unkno
 from plugin.runtime import now
 from plugin.web import limits
 from plugin.web.errors import APIError
-from plugin.web.parts import runtime
+from plugin.web.parts import autocommit, runtime
 
 
 def sign_up(shop: Shop, data: dict[str, Any], read_again: Callable[[], Shop]) -> Joined:
@@ -66,8 +65,3 @@ def _try_join(shop: Shop, wish: Request, *, may_ask: bool) -> Joined:
     except UnknownVariantError:
         message = "This shop does not sell this variant."
         raise APIError(404, message, code="unknown_variant", fields={"variant_id": [message]}) from None
-
-
-def autocommit() -> Connection:
-    """A connection on which each statement is its own transaction."""
-    return runtime().quick_engine.connect()

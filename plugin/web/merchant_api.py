@@ -4,10 +4,9 @@ from typing import Any
 
 from flask import g, request
 from flask.views import MethodView
-from sqlalchemy import text
 
 from integrations.types import CatalogVariant, InventoryLevel
-from plugin.domain import catalog, shops, stock
+from plugin.domain import catalog, shops, stock, subscriptions
 from plugin.domain.shops import Shop
 from plugin.runtime import now
 from plugin.web.actions import change_settings, notify_now, ring
@@ -96,30 +95,9 @@ class Subscriptions(MethodView):
     def get(self, wanted: dict[str, Any]) -> dict[str, Any]:
         """Subscriptions, oldest first, page by page."""
         with runtime().engine.connect() as database:
-            rows = database.execute(
-                _LIST,
-                {
-                    "shop": g.shop.id,
-                    "variant": wanted.get("variant_id"),
-                    "state": wanted.get("state"),
-                    "after": wanted["after"],
-                    "limit": wanted["limit"],
-                },
-            ).mappings()
-            found = [dict(row) for row in rows]
+            found = [dict(row) for row in subscriptions.page(database, g.shop.id, **wanted)]
         full = len(found) == wanted["limit"]
         return {"subscriptions": found, "next": str(found[-1]["id"]) if full else None}
-
-
-_LIST = text(
-    """
-    SELECT id, variant_id, email, locale, state, reason, joined_at, confirmed_at, state_at FROM subscription
-     WHERE shop_id = :shop AND id > :after
-       AND (CAST(:variant AS text) IS NULL OR variant_id = :variant)
-       AND (CAST(:state AS text) IS NULL OR state = :state)
-     ORDER BY id LIMIT :limit
-    """
-)
 
 
 @blueprint.route("/settings")

@@ -8,6 +8,7 @@ from typing import Any, cast
 import flask_smorest
 from flask import current_app, request
 from marshmallow import Schema, ValidationError
+from sqlalchemy import Connection
 
 from plugin.runtime import Runtime
 from plugin.web.errors import APIError, by_path
@@ -20,6 +21,11 @@ SECURED: Mapping[str, Any] = {"security": [{"api_key": []}]}
 def runtime() -> Runtime:
     """The parts of this process."""
     return cast(Runtime, current_app.extensions["stockbell"])
+
+
+def autocommit() -> Connection:
+    """A connection on which each statement is its own transaction."""
+    return runtime().quick_engine.connect()
 
 
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]

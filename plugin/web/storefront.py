@@ -5,14 +5,13 @@ from typing import Any, cast
 from flask import Response, current_app, g, request
 from flask.typing import ResponseReturnValue
 from flask.views import MethodView
-from sqlalchemy import text
 
-from plugin.domain import shops
+from plugin.domain import shops, variants
 from plugin.domain.rules import is_sellable
 from plugin.domain.shops import Shop
 from plugin.web.errors import APIError
-from plugin.web.joining import autocommit, sign_up
-from plugin.web.parts import Blueprint, runtime
+from plugin.web.joining import sign_up
+from plugin.web.parts import Blueprint, autocommit, runtime
 from plugin.web.schemas import (
     ErrorSchema,
     SubscriptionAcceptedSchema,
@@ -124,24 +123,15 @@ class VariantState(MethodView):
     """A variant, as the widget sees it."""
 
     @blueprint.response(200, VariantStateSchema)
+    @blueprint.alt_response(403, schema=ErrorSchema, description="Called from a page that is not the shop's")
     @blueprint.alt_response(404, schema=ErrorSchema, description="Unknown shop or variant")
     def get(self, variant_id: str) -> ResponseReturnValue:
         """Whether a variant can be bought, and how many wait."""
         shop: Shop = g.shop
         with autocommit() as database:
-            row = database.execute(_STATE, {"shop": shop.id, "variant": variant_id}).first()
-        if row is None:
+            found = variants.state(database, shop.id, variant_id)
+        if found is None:
             raise APIError(404, "This shop does not sell this variant.", code="unknown_variant")
-        available = is_sellable(row.available, shop.rules)
-        body = {"variant_id": variant_id, "available": available, "waiting": row.waiting}
+        available = is_sellable(found["available"], shop.rules)
+        body = {"variant_id": variant_id, "available": available, "waiting": found["waiting"]}
         return body, {"Cache-Control": f"public, max-age={STATE_SECONDS}"}
-
-
-_STATE = text(
-    """
-    SELECT available, (SELECT count(*) FROM subscription
-                        WHERE subscription.shop_id = :shop AND subscription.variant_id = variant.variant_id
-                          AND state = 'waiting') AS waiting
-      FROM variant WHERE shop_id = :shop AND variant_id = :variant AND removed_at IS NULL
-    """
-)

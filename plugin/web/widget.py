@@ -8,13 +8,13 @@ from typing import Any
 from flask import Blueprint, Flask, Response, abort, render_template, request, send_from_directory
 from flask.typing import ResponseReturnValue
 from marshmallow import ValidationError
-from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy import RowMapping
 
-from plugin.domain import shops
+from plugin.domain import shops, variants
 from plugin.domain.rules import is_sellable
 from plugin.domain.shops import Shop
-from plugin.web.joining import autocommit, sign_up
-from plugin.web.parts import runtime
+from plugin.web.joining import sign_up
+from plugin.web.parts import autocommit, runtime
 from plugin.web.schemas import MOST_LOCALE_CHARS, SubscriptionRequestSchema
 from plugin.web.words import Words
 
@@ -87,8 +87,7 @@ def asset(name: str) -> ResponseReturnValue:
 def hosted_form(public_key: str, variant_id: str) -> ResponseReturnValue:
     """The form as a page of its own, for shops' pages without JavaScript."""
     shop = _shop(public_key)
-    with autocommit() as database:
-        return _form_page(shop, _item(database, shop, variant_id))
+    return _form_page(shop, _item(shop, variant_id))
 
 
 @blueprint.post("/n/<key:public_key>/<id:variant_id>")
@@ -96,15 +95,14 @@ def post_hosted_form(public_key: str, variant_id: str) -> ResponseReturnValue:
     """Sign up through the page."""
     shop = _shop(public_key)
     email, trap = request.form.get("email", ""), request.form.get("website", "")
-    with autocommit() as database:
-        item = _item(database, shop, variant_id)
-        wish = {"variant_id": variant_id, "email": email, "locale": _language()}
-        try:
-            data = SubscriptionRequestSchema().load(wish)
-        except ValidationError:
-            return _form_page(shop, item, email=email, error="form_no_address"), 422
-        if not trap:
-            sign_up(shop, data, lambda: _shop(public_key))
+    item = _item(shop, variant_id)
+    wish = {"variant_id": variant_id, "email": email, "locale": _language()}
+    try:
+        data = SubscriptionRequestSchema().load(wish)
+    except ValidationError:
+        return _form_page(shop, item, email=email, error="form_no_address"), 422
+    if not trap:
+        sign_up(shop, data, lambda: _shop(public_key))
     return _form_page(shop, item, joined=True)
 
 
@@ -125,17 +123,12 @@ def _language() -> str:
     return (request.accept_languages.best or "")[:MOST_LOCALE_CHARS]
 
 
-def _item(database: Connection, shop: Shop, variant_id: str) -> RowMapping:
-    row = database.execute(_ITEM, {"shop": shop.id, "variant": variant_id}).mappings().first()
-    if row is None:
+def _item(shop: Shop, variant_id: str) -> RowMapping:
+    with autocommit() as database:
+        item = variants.item(database, shop.id, variant_id)
+    if item is None:
         abort(404)
-    return row
-
-
-_ITEM = text(
-    "SELECT variant_id, product_title, variant_title, url, image_url, available FROM variant"
-    " WHERE shop_id = :shop AND variant_id = :variant AND removed_at IS NULL"
-)
+    return item
 
 
 def _shop(public_key: str) -> Shop:

@@ -1,0 +1,29 @@
+"""One variant, as the widget and pages for shoppers show it."""
+
+from sqlalchemy import Connection, RowMapping, text
+
+
+def state(database: Connection, shop_id: int, variant_id: str) -> RowMapping | None:
+    """Its `available` units (None: unlimited) and how many are `waiting`; None when the shop does not sell it."""
+    return database.execute(_STATE, {"shop": shop_id, "variant": variant_id}).mappings().first()
+
+
+_STATE = text(
+    """
+    SELECT available, (SELECT count(*) FROM subscription
+                        WHERE subscription.shop_id = :shop AND subscription.variant_id = variant.variant_id
+                          AND state = 'waiting') AS waiting
+      FROM variant WHERE shop_id = :shop AND variant_id = :variant AND removed_at IS NULL
+    """
+)
+
+
+def item(database: Connection, shop_id: int, variant_id: str) -> RowMapping | None:
+    """Its titles, link, picture and units; None when the shop does not sell it."""
+    return database.execute(_ITEM, {"shop": shop_id, "variant": variant_id}).mappings().first()
+
+
+_ITEM = text(
+    "SELECT variant_id, product_title, variant_title, url, image_url, available FROM variant"
+    " WHERE shop_id = :shop AND variant_id = :variant AND removed_at IS NULL"
+)
