@@ -25,7 +25,7 @@ def sign_up(shop: Shop, data: dict[str, Any], read_again: Callable[[], Shop]) ->
     Raises:
         APIError: 429, or 404 for a variant that the shop does not sell.
     """
-    may_ask = limits.check_sign_up(shop, data["email"])
+    allowance = limits.check_sign_up(shop, data["email"])
     wish = Request(
         variant_id=data["variant_id"],
         email=data["email"],
@@ -36,13 +36,13 @@ def sign_up(shop: Shop, data: dict[str, Any], read_again: Callable[[], Shop]) ->
     asked = False
     try:
         try:
-            joined = _join(shop, wish, may_ask=may_ask)
+            joined = _join(shop, wish, may_ask=allowance.granted)
         except ShopChangedError:
-            joined = _join(read_again(), wish, may_ask=may_ask)
+            joined = _join(read_again(), wish, may_ask=allowance.granted)
         asked = joined.message_due
     finally:
-        if shop.double_opt_in and may_ask and not asked:
-            limits.uncount_confirmation(data["email"])
+        if not asked:
+            allowance.take_back()
     if asked:
         runtime().doorbell.deliver(shop.id)
     return joined

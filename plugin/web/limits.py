@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import time
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import structlog
@@ -42,11 +43,24 @@ class _Counter(NamedTuple):
     seconds: int
 
 
-def check_sign_up(shop: Shop, email: str) -> bool:
-    """Count a sign-up, together with the confirmation mail that comes of it where the shop wants one.
+@dataclass(frozen=True, slots=True)
+class ConfirmationAllowance:
+    """Whether this address may get a confirmation mail; one is counted as if it were sent."""
 
-    Returns:
-        Whether that mail may be sent. If none is sent after all, `uncount_confirmation` takes it back.
+    granted: bool
+    counter: str = ""
+
+    def take_back(self) -> None:
+        """None was sent after all."""
+        if self.counter:
+            try:
+                runtime().redis.decr(self.counter)
+            except RedisError:
+                _say_that_limits_are_off()
+
+
+def check_sign_up(shop: Shop, email: str) -> ConfirmationAllowance:
+    """Count a sign-up, and in the same command the confirmation mail that comes of it where the shop wants one.
 
     Raises:
         APIError: 429, too many from this network address or for this e-mail address.
@@ -55,21 +69,16 @@ def check_sign_up(shop: Shop, email: str) -> bool:
     address = _hashed(email.lower())
     counters = [_this_minute(f"sign-up:{shop.id}:{_hashed(request.remote_addr or '')}"), _this_minute(address)]
     if shop.double_opt_in:
-        counters.append(_confirmations(address))
-    by_network, by_address, *confirmations = _count(*counters)
+        confirmations = _Counter(f"stockbell:limit:confirmation:{address}", DAY_SECONDS)  # a day from the first on
+        by_network, by_address, sent = _count(*counters, confirmations)
+        allowance = ConfirmationAllowance(sent <= CONFIRMATIONS_A_DAY, confirmations.name)
+    else:
+        by_network, by_address = _count(*counters)
+        allowance = ConfirmationAllowance(granted=True)
     if by_network > limit > 0 or by_address > ADDRESS_LIMIT:
-        if shop.double_opt_in:
-            uncount_confirmation(email)
+        allowance.take_back()
         _refuse()
-    return max(confirmations, default=0) <= CONFIRMATIONS_A_DAY
-
-
-def uncount_confirmation(email: str) -> None:
-    """The confirmation mail that was counted is not sent."""
-    try:
-        runtime().redis.decr(_confirmations(_hashed(email.lower())).name)
-    except RedisError:
-        _say_that_limits_are_off()
+    return allowance
 
 
 def check_sign_in(account: str) -> None:
@@ -85,11 +94,6 @@ def check_sign_in(account: str) -> None:
 
 def _this_minute(what: str) -> _Counter:
     return _Counter(f"stockbell:limit:{what}:{int(time.time()) // MINUTE_SECONDS}", MINUTE_SECONDS)
-
-
-def _confirmations(address: str) -> _Counter:
-    """The day begins with the first mail."""
-    return _Counter(f"stockbell:limit:confirmation:{address}", DAY_SECONDS)
 
 
 def _count(*counters: _Counter) -> list[int]:
