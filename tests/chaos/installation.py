@@ -177,7 +177,11 @@ class Installation:
 
 def _unix(path: Path) -> socket.socket:
     end = socket.socket(socket.AF_UNIX)
-    end.connect(str(path))
+    try:
+        end.connect(str(path))
+    except OSError:
+        end.close()
+        raise
     return end
 
 
