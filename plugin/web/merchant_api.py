@@ -6,22 +6,26 @@ from flask import g, request
 from flask.views import MethodView
 
 from integrations.types import CatalogVariant, InventoryLevel
-from plugin.domain import catalog, shops, stock, subscriptions
+from plugin.domain import catalog, shops, stock, subscriptions, timeline
 from plugin.domain.shops import Shop
+from plugin.domain.timeline import Timeline
 from plugin.runtime import now
 from plugin.web.actions import change_settings, notify_now, ring
 from plugin.web.errors import APIError
 from plugin.web.parts import SECURED, Blueprint, runtime
 from plugin.web.schemas import (
+    MOST_NUMBER,
     CatalogResultSchema,
     CatalogSchema,
     ErrorSchema,
     InventoryResultSchema,
     InventorySchema,
     NotifiedSchema,
+    RestockListSchema,
     SettingsSchema,
     SubscriptionListSchema,
     SubscriptionQuerySchema,
+    TimelineSchema,
     is_web_address,
 )
 
@@ -98,6 +102,38 @@ class Subscriptions(MethodView):
             found = [dict(row) for row in subscriptions.page(database, g.shop.id, **wanted)]
         full = len(found) == wanted["limit"]
         return {"subscriptions": found, "next": str(found[-1]["id"]) if full else None}
+
+
+@blueprint.route("/subscriptions/<int:subscription_id>/timeline")
+class SubscriptionTimeline(MethodView):
+    """Why."""
+
+    @blueprint.response(200, TimelineSchema)
+    @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
+    @blueprint.alt_response(404, schema=ErrorSchema, description="Unknown subscription")
+    @blueprint.doc(**SECURED)
+    def get(self, subscription_id: int) -> Timeline:
+        """What happened to a subscription, why, and what comes next."""
+        story = None
+        if subscription_id <= MOST_NUMBER:
+            with runtime().engine.connect() as database:
+                story = timeline.of_subscription(database, g.shop, subscription_id)
+        if story is None:
+            raise APIError(404, "This shop has no such subscription.", code="unknown_subscription")
+        return story
+
+
+@blueprint.route("/variants/<id:variant_id>/restocks")
+class VariantRestocks(MethodView):
+    """What came of stock changes."""
+
+    @blueprint.response(200, RestockListSchema)
+    @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
+    @blueprint.doc(**SECURED)
+    def get(self, variant_id: str) -> dict[str, Any]:
+        """The newest restocks of a variant, which releases each had, and how many people were told."""
+        with runtime().engine.connect() as database:
+            return {"restocks": timeline.of_variant(database, g.shop.id, variant_id)}
 
 
 @blueprint.route("/settings")

@@ -355,6 +355,55 @@ class SubscriptionListSchema(Schema):
     next = fields.String(allow_none=True, metadata={"description": 'Pass as "after" for the next page'})
 
 
+class TimelineEntrySchema(Schema):
+    """Something that happened."""
+
+    at = fields.AwareDateTime(required=True)
+    event = fields.String(required=True, metadata={"description": "Short and stable"})
+    sentence = fields.String(required=True, metadata={"description": "What happened and why, for people"})
+
+
+class TimelineSchema(Schema):
+    """Why something was sent or not, oldest first, and what happens next."""
+
+    id = fields.String(required=True, attribute="subscription_id")
+    state = fields.String(required=True)
+    timeline = fields.List(fields.Nested(TimelineEntrySchema), required=True, attribute="entries")
+    next = fields.String(required=True, metadata={"description": "What happens next, for people"})
+
+
+class ReleaseSchema(Schema):
+    """One batch of people who were let out of the line."""
+
+    released_at = fields.AwareDateTime(required=True)
+    quantity = fields.Integer(required=True, allow_none=True, metadata={"description": "null: unlimited"})
+    people = fields.Integer(required=True)
+    minimum_inventory = fields.Integer(required=True)
+    customers_per_unit = fields.Raw(
+        required=True, metadata={"oneOf": [{"type": "integer"}, {"type": "string", "enum": ["all"]}]}
+    )
+    wait_minutes = fields.Integer(required=True)
+
+
+class RestockSchema(Schema):
+    """The moment at which a variant could be bought again, and what came of it."""
+
+    cause = fields.String(required=True, validate=validate.OneOf(["stock", "notify_now"]))
+    opened_at = fields.AwareDateTime(required=True)
+    next_release_at = fields.AwareDateTime(required=True, allow_none=True)
+    closed_at = fields.AwareDateTime(required=True, allow_none=True)
+    close_reason = fields.String(
+        required=True, metadata={"description": "everyone_told, not_sellable, nobody_waits, or empty while open"}
+    )
+    releases = fields.List(fields.Nested(ReleaseSchema), required=True)
+
+
+class RestockListSchema(Schema):
+    """The newest restocks of a variant, newest first."""
+
+    restocks = fields.List(fields.Nested(RestockSchema), required=True)
+
+
 STATES = ["unconfirmed", "waiting", "released", "notified", "undeliverable", "unsubscribed"]
 
 

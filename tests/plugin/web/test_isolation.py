@@ -19,6 +19,8 @@ COVERED_HERE = {
     "merchant_api.Subscriptions",
     "merchant_api.Settings",
     "merchant_api.NotifyNow",
+    "merchant_api.SubscriptionTimeline",
+    "merchant_api.VariantRestocks",
     "links.unsubscribe_page",
     "links.unsubscribe",
     "links.confirm_page",
@@ -151,3 +153,14 @@ def test_a_link_of_one_shop_acts_on_that_shop_alone(
 
     assert of(rows(engine), theirs) == of(before, theirs)
     assert states(engine, ours) == {"ann@example.com": "unsubscribed"}
+
+
+def test_the_story_of_another_shops_subscription_is_not_told(
+    client: FlaskClient, engine: Engine, pair: tuple[ShopKeys, ShopKeys]
+) -> None:
+    ours, theirs = pair
+    set_stock(engine, theirs, 3)
+    of_theirs = client.get("/api/v1/subscriptions", headers=theirs.authorization).json["subscriptions"][0]["id"]
+
+    assert client.get(f"/api/v1/subscriptions/{of_theirs}/timeline", headers=ours.authorization).status_code == 404
+    assert client.get("/api/v1/variants/v1/restocks", headers=ours.authorization).json == {"restocks": []}

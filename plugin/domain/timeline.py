@@ -1,0 +1,214 @@
+"""Why was this sent, why was it not, and what happens next: told from recorded facts (design.md, "never lost", 7)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, text
+
+from plugin.domain.rules import is_sellable
+from plugin.domain.shops import Shop
+
+MOST_RESTOCKS = 20
+
+Facts = RowMapping
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something that happened, with why."""
+
+    at: datetime
+    event: str
+    """Short and stable: asked, confirmed, released, handed_over, not_sent, given_up, told_on_page, unsubscribed."""
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The story of one subscription, oldest first."""
+
+    subscription_id: int
+    state: str
+    entries: Sequence[Entry]
+    next: str
+    """What happens next, as one sentence."""
+
+
+def of_subscription(database: Connection, shop: Shop, subscription_id: int) -> Timeline | None:
+    """The story of a subscription; None when the shop has none with this number."""
+    values = {"shop": shop.id, "id": subscription_id}
+    subscription = database.execute(_SUBSCRIPTION, values).mappings().first()
+    if subscription is None:
+        return None
+    messages = database.execute(_MESSAGES, values).mappings().all()
+    attempts = database.execute(_ATTEMPTS, values).mappings().all()
+    entries = sorted(
+        [*_own(subscription), *_of_messages(messages), *map(_of_attempt, attempts)], key=lambda entry: entry.at
+    )
+    return Timeline(subscription_id, subscription["state"], entries, _next(shop, subscription, messages))
+
+
+_SUBSCRIPTION = text(
+    """
+    SELECT subscription.*, product_title, variant_title, available, removed_at, next_release_at,
+           suppression.reason AS suppressed,
+           (SELECT count(*) FROM subscription AS other
+             WHERE other.shop_id = subscription.shop_id AND other.variant_id = subscription.variant_id
+               AND other.state = 'waiting'
+               AND (other.joined_at, other.id) < (subscription.joined_at, subscription.id)) AS ahead
+      FROM subscription
+      LEFT JOIN variant USING (shop_id, variant_id)
+      LEFT JOIN restock ON restock.shop_id = subscription.shop_id AND restock.variant_id = subscription.variant_id
+                       AND closed_at IS NULL
+      LEFT JOIN suppression ON suppression.shop_id = subscription.shop_id AND suppression.channel = 'email'
+                           AND address = email_key
+     WHERE subscription.shop_id = :shop AND subscription.id = :id
+    """
+)
+_MESSAGES = text(
+    """
+    SELECT message.id, message.kind, message.state, message.reason, message.created_at, message.due_at, finished_at,
+           released_at, quantity, minimum_inventory, customers_per_unit, people, cause
+      FROM message
+      LEFT JOIN release ON release.id = release_id
+      LEFT JOIN restock ON restock.id = restock_id
+     WHERE message.shop_id = :shop AND subscription_id = :id ORDER BY message.id
+    """
+)
+_ATTEMPTS = text(
+    """
+    SELECT kind, number, begun_at, outcome, detail FROM delivery_attempt JOIN message ON message.id = message_id
+     WHERE message.shop_id = :shop AND subscription_id = :id
+    """
+)
+
+
+def _own(subscription: Facts) -> Iterator[Entry]:
+    """What the person did."""
+    page = f", on {subscription['page_url']}" if subscription["page_url"] else ""
+    yield Entry(subscription["created_at"], "asked", f"Asked to be told when {_title(subscription)} is back{page}.")
+    if subscription["confirmed_at"]:
+        yield Entry(subscription["confirmed_at"], "confirmed", "Confirmed the e-mail address.")
+    if subscription["state"] == "notified" and subscription["reason"] == "told_when_confirming":
+        sentence = "The page that confirms said that it is back already, so no mail was due."
+        yield Entry(subscription["state_at"], "told_on_page", sentence)
+    if subscription["state"] == "unsubscribed":
+        yield Entry(subscription["state_at"], "unsubscribed", "Left the line, by the link in a mail.")
+
+
+def _of_messages(messages: Sequence[Facts]) -> Iterator[Entry]:
+    """Why a message was written, and why it was not sent."""
+    for message in messages:
+        if message["kind"] == "confirmation":
+            sentence = "A mail to confirm the address was written, as the shop asks for that."
+            yield Entry(message["created_at"], "confirmation_written", sentence)
+        else:
+            yield Entry(message["released_at"], "released", _release_sentence(message))
+        if message["state"] == "skipped":
+            yield Entry(message["finished_at"], "not_sent", f"Not sent: {_WHY_SKIPPED[message['reason']]}.")
+        if message["state"] == "dead":
+            yield Entry(message["finished_at"], "given_up", f"Given up: {message['reason']}")
+
+
+_WHY_SKIPPED = {
+    "sold_out_again": "it was sold out again before the hand-over; back to the old place in line",
+    "suppressed": "this address is not to be written to",
+    "unsubscribed": "the person had left the line",
+    "no_longer_needed": "it was no longer needed",
+}
+
+
+def _release_sentence(release: Facts) -> str:
+    units = "Unlimited units were" if release["quantity"] is None else _units(release["quantity"])
+    if release["cause"] == "notify_now":
+        units = f"The merchant let people out of the line. {units}"
+    per_unit = release["customers_per_unit"]
+    rule = "everyone in line is told" if per_unit is None else f"{per_unit:,} are told for each unit"
+    others = release["people"] - 1
+    beside = f"this one and {others:,} {'other' if others == 1 else 'others'}" if others else "this one alone"
+    return f"{units} there, at least {release['minimum_inventory']:,} count as back, and {rule}: {beside}."
+
+
+def _units(quantity: int) -> str:
+    return f"{quantity:,} unit was" if quantity == 1 else f"{quantity:,} units were"
+
+
+def _of_attempt(attempt: Facts) -> Entry:
+    said = f": {attempt['detail']}" if attempt["detail"] else ""
+    what = "mail to confirm" if attempt["kind"] == "confirmation" else "mail"
+    outcome = {
+        "accepted": "and accepted",
+        "temporary": f"and refused for now{said}",
+        "permanent": f"and refused for good{said}",
+        "uncertain": "but nobody knows what became of it, so it is sent again with the same Message-ID",
+        None: "and there is no answer yet",
+    }[attempt["outcome"]]
+    sentence = f"The {what} was handed to the mail server (try {attempt['number']}) {outcome}."
+    return Entry(attempt["begun_at"], "handed_over", sentence)
+
+
+def _next(shop: Shop, subscription: Facts, messages: Sequence[Facts]) -> str:
+    if subscription["suppressed"] and subscription["state"] in {"unconfirmed", "waiting", "released"}:
+        return "Nothing is sent: this address is not to be written to."
+    match subscription["state"]:
+        case "unconfirmed":
+            return "In line as soon as the address is confirmed; until then nothing else is sent."
+        case "waiting":
+            return _next_in_line(shop, subscription)
+        case "released":
+            due = next((message for message in messages if message["state"] == "pending"), None)
+            tail = f", not before {_moment(due['due_at'])}" if due else " now"
+            return f"The mail is handed over{tail}, if it can still be bought then."
+        case "undeliverable":
+            return "Nothing, unless the merchant tries the message again."
+    return "Nothing more."
+
+
+def _next_in_line(shop: Shop, subscription: Facts) -> str:
+    ahead = subscription["ahead"]
+    place = "First in line" if not ahead else f"In line behind {ahead:,}"
+    if subscription["removed_at"] or subscription["product_title"] is None:
+        return f"{place}; the shop does not sell it at present."
+    if subscription["next_release_at"]:
+        return f"{place}; the next ones are told at {_moment(subscription['next_release_at'])} if units are left."
+    if is_sellable(subscription["available"], shop.rules):
+        return f"{place}; it can be bought now, and is told after it was sold out, or by 'notify now'."
+    least = shop.rules.minimum_inventory
+    return f"{place}; told when {'a unit is' if least == 1 else f'at least {least:,} units are'} there."
+
+
+def _title(subscription: Facts) -> str:
+    titles = (subscription["product_title"] or subscription["variant_id"], subscription["variant_title"])
+    return ", ".join(filter(None, titles))
+
+
+def _moment(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def of_variant(database: Connection, shop_id: int, variant_id: str) -> list[dict[str, Any]]:
+    """The newest restocks of a variant, each with its releases: when, of how many units, how many people."""
+    values = {"shop": shop_id, "variant": variant_id, "limit": MOST_RESTOCKS}
+    restocks = [dict(row) for row in database.execute(_RESTOCKS, values).mappings()]
+    ids = [restock["id"] for restock in restocks]
+    releases = database.execute(_RELEASES, {"ids": ids}).mappings().all()
+    for restock in restocks:
+        restock["releases"] = [dict(row) for row in releases if row["restock_id"] == restock["id"]]
+    return restocks
+
+
+_RESTOCKS = text(
+    """
+    SELECT id, cause, opened_at, next_release_at, closed_at, close_reason FROM restock
+     WHERE shop_id = :shop AND variant_id = :variant ORDER BY id DESC LIMIT :limit
+    """
+)
+_RELEASES = text(
+    """
+    SELECT restock_id, released_at, quantity, people, minimum_inventory,
+           coalesce(to_jsonb(customers_per_unit), '"all"') AS customers_per_unit, wait_minutes
+      FROM release WHERE restock_id = ANY (:ids) ORDER BY id
+    """
+)
