@@ -49,7 +49,13 @@ class Demo:
     @property
     def command(self) -> Sequence[str]:
         """How the shop's own server is started."""
-        words = ["--port", str(self.port), "--stockbell", self.stockbell, "--public-key", self.public_key]
+        words = [
+            "--port",
+            str(self.port),
+            "--stockbell",
+            self.stockbell,
+            f"--public-key={self.public_key}",
+        ]  # may begin with "-"
         return [sys.executable, "-m", "tests.platforms.custom", *words]
 
     @classmethod

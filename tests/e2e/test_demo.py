@@ -1,5 +1,6 @@
 """`stockbell up --demo` as a stranger uses it: open the page, subscribe, restock, read the mail, stop."""
 
+import contextlib
 import os
 import re
 import signal
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -170,3 +172,27 @@ def test_a_taken_port_and_an_unwritable_home_are_one_clear_line(demo: Running, t
         )
         assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
         assert words in done.stderr
+
+
+def test_servers_that_are_killed_are_started_again(demo: Running) -> None:
+    ready = demo.mailbox.removesuffix("/mailbox") + "/readyz"
+    killed = 0
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                name = (entry / "comm").read_text().strip()
+                works_in = (entry / "cwd").readlink()
+                if name in {"postgres", "redis-server"} and demo.home in works_in.parents:
+                    os.kill(int(entry.name), signal.SIGKILL)
+                    killed += 1
+    assert killed >= 2
+
+    wait_for(lambda: not _is_ready(ready), "somebody notices")
+    wait_for(lambda: _is_ready(ready), "everything is back", 60)
+
+
+def _is_ready(address: str) -> bool:
+    try:
+        return httpx.get(address, timeout=5, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
