@@ -2,15 +2,17 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 from redis import RedisError
+from rq import Worker
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from integrations.channels.smtp import SMTPChannel
 from integrations.errors import IntegrationError
-from plugin import db
+from plugin import db, queues
 from plugin.domain import catalog, outbox, shops
 from plugin.runtime import MAIL_SERVER_IS_SET, Runtime, now, read_address
 from plugin.scheduler import ELECTION_LOCK
@@ -34,12 +36,12 @@ class Check:
 
 def checks(settings: Settings) -> Iterator[Check]:
     """Look at each part in turn; one that is away does not hide the others."""
-    runtime = Runtime(settings)
     yield _home(settings)
     built = (DIST / "manifest.json").exists()
     yield Check("Widget", built, "built" if built else "not built", "Run 'make setup'.")
-    yield from _database(runtime)
-    yield from _redis(runtime)
+    with closing(Runtime(settings)) as runtime:
+        yield from _database(runtime)
+        yield from _redis(runtime)
     yield _mail(settings)
     yield _address(settings)
 
@@ -109,6 +111,9 @@ def _redis(runtime: Runtime) -> Iterator[Check]:
     try:
         runtime.redis.ping()
         yield Check("Redis", good=True, finding="answers")
+        readers = Worker.count(queue=queues.queue(runtime.redis, queues.CATALOGS))
+        remedy = "Start 'stockbell worker --catalogs'; without one no feed is read."
+        yield Check("Catalogs", readers > 0, f"{readers} worker{'s' * (readers != 1)} for them", remedy)
     except SettingsError as error:
         yield Check("Redis", good=False, finding=str(error), remedy=remedy)
     except RedisError as error:
