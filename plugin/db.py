@@ -20,6 +20,13 @@ from sqlalchemy.pool import ConnectionPoolEntry
 CONNECT_SECONDS = 10
 STATEMENT_SECONDS = 60
 IDLE_SECONDS = 1.0
+NOTICE_A_DEAD_NETWORK: dict[str, Any] = {
+    "keepalives_idle": 20,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 40_000,
+}
+"""libpq's settings with which a connection whose other end has vanished ends after some 40 s, and not after hours."""
 UNKNOWN_STATEMENT = b"26000"
 """PostgreSQL's code for a statement that this connection has not prepared (Appendix A of its manual)."""
 NAMING = {
@@ -53,6 +60,7 @@ def make_engine(database_url: str, *, pool_size: int = 5, **options: Any) -> Eng
         pool_timeout=CONNECT_SECONDS,
         connect_args={
             "connect_timeout": CONNECT_SECONDS,
+            **NOTICE_A_DEAD_NETWORK,
             "options": f"-c statement_timeout={STATEMENT_SECONDS}s -c timezone=UTC",
             "application_name": "stockbell",
         },

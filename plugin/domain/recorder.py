@@ -12,6 +12,8 @@ import psycopg
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
+from plugin.db import NOTICE_A_DEAD_NETWORK
+
 # One statement for the end of one hand-over and the beginning of another: half the work for the database.
 STEP = b"""
     WITH ended AS (
@@ -52,7 +54,7 @@ class Recorder:
             RecorderError: the database is not there.
         """
         try:
-            self._connection = psycopg.connect(conninfo, autocommit=True, connect_timeout=10)
+            self._connection = psycopg.connect(conninfo, autocommit=True, connect_timeout=10, **NOTICE_A_DEAD_NETWORK)
         except psycopg.OperationalError as error:
             raise RecorderError("The database cannot be reached.") from error
         self._connection.execute("SET synchronous_commit = off")
