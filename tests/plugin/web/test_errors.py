@@ -15,6 +15,8 @@ JSON_ENDPOINTS = [
     ("PUT", "/api/v1/inventory"),
     ("PUT", "/api/v1/catalog/variants"),
     ("GET", "/api/v1/subscriptions"),
+    ("GET", "/api/v1/subscriptions/1/timeline"),
+    ("GET", "/api/v1/variants/v1/restocks"),
     ("GET", "/api/v1/settings"),
     ("PATCH", "/api/v1/settings"),
     ("POST", "/api/v1/variants/v1/notify-now"),
@@ -27,13 +29,20 @@ WITH_BODY = [endpoint for endpoint in WITH_BODY if endpoint[0] != "GET"]
 
 def test_the_list_above_is_complete(app: Flask) -> None:
     found = {
-        (method, rule.rule.replace("<key:public_key>", "{key}").replace("<id:variant_id>", "v1"))
+        (method, _example(rule.rule))
         for rule in app.url_map.iter_rules()
         for method in rule.methods - {"HEAD", "OPTIONS"}
         if rule.rule.startswith("/api/") and not rule.rule.endswith("openapi.json")
     }
 
     assert found == set(JSON_ENDPOINTS)
+
+
+def _example(rule: str) -> str:
+    """An address that fits a route."""
+    for part, value in (("<key:public_key>", "{key}"), ("<id:variant_id>", "v1"), ("<int:subscription_id>", "1")):
+        rule = rule.replace(part, value)
+    return rule
 
 
 @pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/", "/api/", "/api/v1/settings/", "/api/v1/storefront"])
