@@ -49,13 +49,8 @@ class Demo:
     @property
     def command(self) -> Sequence[str]:
         """How the shop's own server is started."""
-        words = [
-            "--port",
-            str(self.port),
-            "--stockbell",
-            self.stockbell,
-            f"--public-key={self.public_key}",
-        ]  # may begin with "-"
+        key = f"--public-key={self.public_key}"  # one word, as the key may begin with "-"
+        words = ["--port", str(self.port), "--stockbell", self.stockbell, key]
         return [sys.executable, "-m", "tests.platforms.custom", *words]
 
     @classmethod

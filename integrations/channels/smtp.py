@@ -39,27 +39,23 @@ class SMTPChannel(Channel):
             AuthError: the server does not accept user and password.
             UnreachableError: it does not answer properly.
         """
-        server = self._signed_in()
-        try:
-            return SMTPConnection(server, _round_trip_seconds(server), self._signed_in)
-        except (OSError, smtplib.SMTPException) as error:
-            _close(server)
-            raise UnreachableError(f"The mail server {self._host}:{self._port} cannot be used: {error}") from error
+        return SMTPConnection(self._ready_server)
 
-    def _signed_in(self) -> smtplib.SMTP:
+    def _ready_server(self) -> tuple[smtplib.SMTP, float]:
+        """A server that awaits a message, and the seconds of a round trip to it."""
         server: smtplib.SMTP | None = None
         try:
             server = self._open()
             server.ehlo_or_helo_if_needed()
             if self._user:
                 server.login(self._user, self._password)
+            return server, _round_trip_seconds(server)
         except smtplib.SMTPAuthenticationError as error:
             _close(server)
             raise AuthError("The mail server does not accept the user name and password.") from error
         except (OSError, smtplib.SMTPException) as error:
             _close(server)
             raise UnreachableError(f"The mail server {self._host}:{self._port} cannot be used: {error}") from error
-        return server
 
     def _open(self) -> smtplib.SMTP:
         if self._scheme == "smtps":
@@ -79,14 +75,11 @@ class SMTPChannel(Channel):
 class SMTPConnection(ChannelConnection):
     """One connection to a mail server."""
 
-    def __init__(
-        self, server: smtplib.SMTP, round_trip_seconds: float, connect_again: Callable[[], smtplib.SMTP]
-    ) -> None:
-        """Take over a connected, greeted server, and how to get another."""
-        self._server = server
-        self._connect_again = connect_again
-        self.round_trip_seconds = round_trip_seconds
-        self._pipelining = server.has_extn("pipelining")
+    def __init__(self, ready_server: Callable[[], tuple[smtplib.SMTP, float]]) -> None:
+        """Take how to reach a server that awaits a message, and reach it."""
+        self._ready_server = ready_server
+        self._server, self.round_trip_seconds = ready_server()
+        self._pipelining = self._server.has_extn("pipelining")
         self._offered = False
         self._set_timeout(COMMAND_SECONDS)
 
@@ -114,7 +107,7 @@ class SMTPConnection(ChannelConnection):
         if self._offered:
             self._offered = False
             self._server.close()  # without a goodbye, which would be the message
-            self._server = self._connect_again()
+            self._server, self.round_trip_seconds = self._ready_server()
             self._set_timeout(COMMAND_SECONDS)
 
     def close(self) -> None:

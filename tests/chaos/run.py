@@ -5,6 +5,7 @@ the same message twice is listed as uncertain, and there are no more of them tha
 """
 
 import contextlib
+import os
 import random
 import signal
 import tempfile
@@ -19,7 +20,7 @@ import httpx
 from sqlalchemy import text
 
 from plugin.domain import shops
-from tests.chaos.installation import WORKERS, Installation
+from tests.chaos.installation import WORKERS, Installation, Part
 
 PEOPLE = 10_000
 SIGN_UPS = 40
@@ -152,6 +153,10 @@ class _Run:
             time.sleep(0.01)
         time.sleep(fault.later_seconds)
 
+    def a_worker(self) -> Part:
+        """Any of them."""
+        return self.installation.parts[f"worker {self.chance.randrange(WORKERS)}"]
+
     def mails(self) -> int:
         return sum(self.installation.sink.received.values())
 
@@ -233,17 +238,13 @@ def _signal(part: str, signum: signal.Signals) -> Callable[[_Run, Fault], None]:
     return lambda run, _fault: run.installation.parts[part].signal(signum)
 
 
-def _kill_worker(run: _Run, _fault: Fault) -> None:
-    run.installation.parts[f"worker {run.chance.randrange(WORKERS)}"].signal(signal.SIGKILL)
-
-
-def _terminate_worker(run: _Run, _fault: Fault) -> None:
-    run.installation.parts[f"worker {run.chance.randrange(WORKERS)}"].signal(signal.SIGTERM)
+def _signal_a_worker(signum: signal.Signals) -> Callable[[_Run, Fault], None]:
+    return lambda run, _fault: run.a_worker().signal(signum)
 
 
 def _freeze_worker(run: _Run, fault: Fault) -> None:
     """Stopped for a moment, rarely for longer than its lease."""
-    worker = run.installation.parts[f"worker {run.chance.randrange(WORKERS)}"]
+    worker = run.a_worker()
     worker.signal(signal.SIGSTOP)
     time.sleep(LEASE_AND_A_BIT_SECONDS if run.chance.random() < 0.1 else fault.seconds)
     worker.signal(signal.SIGCONT)
@@ -260,8 +261,6 @@ def _kill_database_session(run: _Run, _fault: Fault) -> None:
     pids = [row.pid for row in run._rows(query)]
     if pids:
         with contextlib.suppress(ProcessLookupError):
-            import os  # noqa: PLC0415
-
             os.kill(run.chance.choice(pids), signal.SIGKILL)
 
 
@@ -293,14 +292,14 @@ def _delay(name: str) -> Callable[[_Run, Fault], None]:
 
 
 FAULTS: dict[str, Callable[[_Run, Fault], None]] = {
-    "kill worker": _kill_worker,
+    "kill worker": _signal_a_worker(signal.SIGKILL),
     "kill web": _signal("web", signal.SIGKILL),
     "kill scheduler": _signal("scheduler", signal.SIGKILL),
     "kill PostgreSQL": _kill_postgres,
     "kill a database session": _kill_database_session,
     "kill Redis": _kill_redis,
     "empty Redis": _empty_redis,
-    "terminate worker": _terminate_worker,
+    "terminate worker": _signal_a_worker(signal.SIGTERM),
     "freeze worker": _freeze_worker,
     **{f"cut {name}": _cut(name) for name in ("smtp", "postgres", "redis")},
     **{f"half-close {name}": _half_close(name) for name in ("smtp", "postgres", "redis")},

@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,7 +15,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.processes import ROOT, wait_for
+from tests.processes import ROOT, free_port, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("demo")]
 
@@ -35,9 +34,7 @@ class Running:
 
 
 def start_demo(home: Path) -> Running:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.endswith(("BASE_URL", "_URL"))}
     process = subprocess.Popen(
         [sys.executable, "-m", "plugin.cli", "up", "--demo"],
