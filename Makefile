@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 PYTEST_ARGS ?=
 CHAOS_ARGS ?=
+EXAMPLES ?= 100000
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,9 +28,13 @@ lint: ## check style, types and the widget
 bench: setup ## measure, as ratios to a floor of the same run
 	@.venv/bin/python -m bench
 
-chaos: ## play restocks under kills and cut connections (CHAOS_ARGS="--seeds 1-200 --people 10000")
+chaos: ## play restocks under kills and cut connections (CHAOS_ARGS="--seeds 1-200 --parallel 3")
 	@.ci/setup --test
 	@.venv/bin/python -m tests.chaos $(CHAOS_ARGS)
+
+engine: ## play random histories against the engine and a model (EXAMPLES=100000)
+	@.ci/setup --test
+	@ENGINE_EXAMPLES=$(EXAMPLES) .venv/bin/python -m pytest -n 2 -q tests/plugin/domain/test_engine_machine.py
 
 pictures: ## make the README's pictures anew
 	@.ci/setup --test
@@ -39,4 +44,4 @@ clean: ## remove everything that was installed or built (not .stockbell/, which 
 	rm -rf .venv .cache widget/dist widget/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup run test lint bench chaos pictures clean
+.PHONY: help setup run test lint bench chaos engine pictures clean

@@ -1,20 +1,34 @@
-"""`python -m bench [restock] [subscribe] [feed]`: runs the measurements and prints a table for each."""
+"""`python -m bench [PART ...]`: runs the measurements that are named, or all, and prints a table for each.
+
+A part alone takes options: `python -m bench growth --people 10000000`.
+"""
 
 import sys
 
-from bench import feed, restock, subscribe
+from bench import fairness, feed, growth, intake, restock, subscribe
 
-PARTS = {"restock": restock.main, "subscribe": subscribe.main, "feed": feed.main}
+PARTS = {
+    "restock": restock.main,
+    "subscribe": subscribe.main,
+    "feed": feed.main,
+    "fairness": fairness.main,
+    "intake": intake.main,
+}
+PARTS_WITH_OPTIONS = {"growth": growth.main}
 
 
 def main() -> None:
     """Run the parts that are named, or all."""
-    wanted = sys.argv[1:] or list(PARTS)
-    unknown = set(wanted) - set(PARTS)
+    parts = {**PARTS, **PARTS_WITH_OPTIONS}
+    if len(sys.argv) > 1 and sys.argv[1] in PARTS_WITH_OPTIONS:
+        PARTS_WITH_OPTIONS[sys.argv[1]](sys.argv[2:])
+        return
+    wanted = sys.argv[1:] or list(parts)
+    unknown = set(wanted) - set(parts)
     if unknown:
-        sys.exit(f"bench: unknown part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+        sys.exit(f"bench: unknown part {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
     for name in wanted:
-        PARTS[name]()
+        parts[name]()
 
 
 if __name__ == "__main__":

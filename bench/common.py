@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
-from plugin import db
 from plugin.embedded import EmbeddedPostgres, EmbeddedRedis
 from plugin.runtime import Runtime
 from plugin.settings import Settings
@@ -49,7 +49,7 @@ def installation(**overrides: object) -> Iterator[Runtime]:
                 allow_loopback=True,
             )
             runtime = Runtime(replace(settings, **overrides))  # type: ignore[arg-type]
-            db.upgrade(runtime.engine)
+            runtime.upgrade_database()
             try:
                 yield runtime
             finally:
@@ -103,6 +103,26 @@ def wait_for_port(port: int, seconds: float = 30) -> None:
             return
         time.sleep(0.05)
     raise TimeoutError(f"nobody listens on port {port}")
+
+
+def wait_for_workers(runtime: Runtime, workers: int) -> None:
+    """Wait until so many workers listen."""
+    from rq import Worker  # noqa: PLC0415
+
+    while Worker.count(connection=runtime.redis) < workers:
+        time.sleep(0.05)
+    time.sleep(0.5)
+
+
+def read_answer(answers: IO[bytes]) -> None:
+    """Read one answer of a web server on a connection that stays open; it must be 2xx."""
+    status = answers.readline()
+    assert status[9:10] == b"2", status
+    length = 0
+    while (line := answers.readline()) != b"\r\n":
+        if line.lower().startswith(b"content-length:"):
+            length = int(line.split(b":")[1])
+    answers.read(length)
 
 
 def memory_mb(pid: int) -> float:

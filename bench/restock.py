@@ -137,7 +137,7 @@ def _pipeline(runtime: Runtime, shop: Shop, port: int, workers: int, people: int
         children = [
             stack.enter_context(common.process("-m", "plugin.cli", "worker", env=environment)) for _ in range(workers)
         ]
-        _wait_for_workers(runtime, workers)
+        common.wait_for_workers(runtime, workers)
         before = _mails(port)
         started = time.perf_counter()
         with runtime.engine.begin() as database:
@@ -148,11 +148,3 @@ def _pipeline(runtime: Runtime, shop: Shop, port: int, workers: int, people: int
             time.sleep(0.02)
         seconds = time.perf_counter() - started
         return people / seconds, max(common.peak_memory_mb(child.pid) for child in children)
-
-
-def _wait_for_workers(runtime: Runtime, workers: int) -> None:
-    from rq import Worker  # noqa: PLC0415
-
-    while Worker.count(connection=runtime.redis) < workers:
-        time.sleep(0.05)
-    time.sleep(0.5)

@@ -1,7 +1,13 @@
-"""A mail server that only counts: `python -m bench.sink PORT`. GET-like command STAT tells how many mails came."""
+"""A mail server that only counts: `python -m bench.sink PORT`.
+
+Two commands are its own: STAT tells how many mails came; SEEN NAME when the first came whose recipient begins with
+"NAME." (by the machine's monotonic clock, 0 when none did).
+"""
 
 import asyncio
 import sys
+import time
+from typing import ClassVar
 
 END = b"\r\n.\r\n"
 
@@ -10,6 +16,7 @@ class Sink(asyncio.Protocol):
     """Answers as a server with PIPELINING does, and throws every mail away."""
 
     mails = 0
+    first_at: ClassVar[dict[bytes, float]] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet."""
@@ -17,6 +24,7 @@ class Sink(asyncio.Protocol):
         self.transport = transport
         self.rest = b""
         self.in_mail = False
+        self.recipient = b""
         transport.write(b"220 sink\r\n")
 
     def data_received(self, data: bytes) -> None:
@@ -31,6 +39,7 @@ class Sink(asyncio.Protocol):
             if self.in_mail:
                 position, self.in_mail = end + len(END), False
                 Sink.mails += 1
+                Sink.first_at.setdefault(self.recipient, time.monotonic())
                 replies.append(b"250 ok\r\n")
             else:
                 replies.append(self.answer(data[position:end]))
@@ -47,6 +56,10 @@ class Sink(asyncio.Protocol):
         if verb == b"DATA":
             self.in_mail = True
             return b"354 go on\r\n"
+        if verb == b"RCPT":  # RCPT TO:<name.number@host>
+            self.recipient = command.partition(b"<")[2].partition(b".")[0]
+        if verb == b"SEEN":
+            return b"250 %f\r\n" % Sink.first_at.get(command[5:], 0)
         if verb == b"STAT":
             return b"250 %d\r\n" % Sink.mails
         return b"221 bye\r\n" if verb == b"QUIT" else b"250 ok\r\n"

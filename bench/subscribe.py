@@ -94,14 +94,4 @@ def _client(port: int, path: str, mark: str) -> None:
             body = json.dumps({"variant_id": f"v{number % 100}", "email": f"{mark}n{number}@example.com"}).encode()
             head = f"POST {path} HTTP/1.1\r\nHost: x\r\nOrigin: {ORIGIN}\r\nContent-Type: application/json\r\n"
             connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-            _read_answer(answers)
-
-
-def _read_answer(answers: "socket.SocketIO") -> None:  # type: ignore[type-arg]
-    status = answers.readline()
-    assert status[9:12] == b"202", status
-    length = 0
-    while (line := answers.readline()) != b"\r\n":
-        if line.lower().startswith(b"content-length:"):
-            length = int(line.split(b":")[1])
-    answers.read(length)
+            common.read_answer(answers)

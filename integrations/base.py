@@ -70,6 +70,8 @@ class PlatformAdapter(ABC):
     """One shop on one platform. Holds no state of its own; makes network calls only through `http`."""
 
     capabilities: ClassVar[Capabilities] = Capabilities()
+    webhook_headers: ClassVar[tuple[str, ...]] = ()
+    """The headers (lower case) of a webhook that `parse_webhook` needs; no others are kept."""
 
     def __init__(self, connection: ShopConnection, http: HTTPClient) -> None:
         """Keep the connection; nothing is opened yet."""
@@ -95,11 +97,25 @@ class PlatformAdapter(ABC):
         """
         raise NotSupportedError("This platform does not tell the stock of single variants.")
 
+    @classmethod
+    def webhook_shop(cls, headers: Mapping[str, str], body: bytes) -> str:
+        """The platform's own id of the shop that a webhook, not yet verified, says it is for. Pure.
+
+        Args:
+            headers: names in lower case.
+            body: the raw bytes.
+
+        Raises:
+            NotSupportedError: the platform sends no webhooks.
+            PayloadError: the webhook does not say.
+        """
+        raise NotSupportedError("This platform sends no webhooks.")
+
     def verify_webhook(self, headers: Mapping[str, str], body: bytes) -> str:
         """Check that the platform sent this; returns its delivery id, the same for each repetition.
 
         Args:
-            headers: names in any case.
+            headers: names in lower case.
             body: the raw bytes.
 
         Raises:
@@ -108,7 +124,7 @@ class PlatformAdapter(ABC):
         raise NotSupportedError("This platform sends no webhooks.")
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[WebhookHint]:
-        """What a verified webhook hints at. Pure: no network, no clock.
+        """What a verified webhook hints at, from its body and its `webhook_headers`. Pure: no network, no clock.
 
         Raises:
             PayloadError: the body has an unexpected shape.

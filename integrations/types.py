@@ -49,6 +49,20 @@ class InventoryLevel(NamedTuple):
     """The platform's own time of the change; None when it does not tell."""
 
 
+class Order(NamedTuple):
+    """What someone bought, as far as alerts need to know."""
+
+    order_id: str
+    """The platform's own; an order that is told again is the same order."""
+    email: str
+    """Empty when unknown."""
+    phone: str
+    """E.164, empty when unknown."""
+    ordered_at: datetime
+    variant_ids: tuple[str, ...]
+    """What was bought; each once, whatever the quantity."""
+
+
 @dataclass(slots=True)
 class RowProblem:
     """The first row that had a problem of one kind, and how many had it."""
@@ -96,10 +110,11 @@ class CatalogBookmark:
 
 
 class HintKind(Enum):
-    """What a webhook hints at. A webhook is never believed, only followed by a fresh read."""
+    """What a webhook hints at. Stock is not believed where it can be read anew; an order is."""
 
     INVENTORY = "inventory"
     CATALOG = "catalog"
+    ORDERS = "orders"
     UNINSTALLED = "uninstalled"
 
 
@@ -111,6 +126,9 @@ class WebhookHint:
     variant_ids: tuple[str, ...] = ()
     """The variants to read anew; empty: not told, read what someone waits for."""
     occurred_at: datetime | None = None
+    levels: tuple[InventoryLevel, ...] = ()
+    """Stock as the webhook itself tells it, for platforms whose stock cannot be read anew."""
+    orders: tuple[Order, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

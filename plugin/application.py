@@ -19,6 +19,7 @@ from plugin.web import (
     routing,
     security,
     storefront,
+    webhooks,
     widget,
 )
 
@@ -60,7 +61,7 @@ def create_app(settings: Settings | None = None, runtime: Runtime | None = None)
     for part in (routing, security, links, widget, mailbox, merchant):
         part.init_app(app)
     api = openapi.make_api(app)
-    for blueprint in (health.blueprint, storefront.blueprint, merchant_api.blueprint):
+    for blueprint in (health.blueprint, storefront.blueprint, merchant_api.blueprint, webhooks.blueprint):
         api.register_blueprint(blueprint)
     errors.register_handlers(app)  # after the API's own, so that every error has one shape
     return app

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from tqdm import tqdm
 
 from integrations import PLATFORMS
-from plugin import db, log
+from plugin import log
 from plugin.domain import catalog, merchants, shops
 from plugin.domain.shops import ShopError
 from plugin.domain.simulation import ScenarioError, simulate
@@ -89,7 +89,7 @@ def db_group() -> None:
 @db_group.command("upgrade")
 def db_upgrade() -> None:
     """Bring the tables up to date."""
-    db.upgrade(_runtime().engine)
+    _runtime().upgrade_database()
     click.echo("The tables are up to date.")
 
 
@@ -150,6 +150,18 @@ def shop_create(platform: str, name: str, domain: str, feed: str) -> None:
         )
     keys = {"shop_id": str(new.shop_id), "public_key": new.public_key, "api_key": new.api_key}
     click.echo(json.dumps(keys))
+
+
+@shop.command("webhook-secret")
+@click.option("--shop", "shop_id", type=int, required=True)
+def shop_webhook_secret(shop_id: int) -> None:
+    """Print the secret with which a custom shop signs its webhooks."""
+    runtime = _runtime()
+    with runtime.engine.connect() as database:
+        found = shops.by_id(database, shop_id)
+    if found is None:
+        raise ShopError("shop", f"there is no shop {shop_id}")
+    click.echo(shops.webhook_secret(runtime.secret_key, found))
 
 
 def _feed(feed: str) -> str:

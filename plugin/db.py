@@ -1,10 +1,11 @@
 """The way to PostgreSQL: engine, transactions, migrations."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from alembic import command
@@ -27,6 +28,12 @@ NOTICE_A_DEAD_NETWORK: dict[str, Any] = {
     "tcp_user_timeout": 40_000,
 }
 """libpq's settings with which a connection whose other end has vanished ends after some 40 s, and not after hours."""
+NOTICE_A_DEAD_CLIENT = (
+    "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c tcp_user_timeout=25000"
+    " -c idle_in_transaction_session_timeout=60s"
+)
+"""The same for the server: the locks of a machine that was cut off are free after some 25 s, those of a process that
+hangs in a transaction after a minute."""
 UNKNOWN_STATEMENT = b"26000"
 """PostgreSQL's code for a statement that this connection has not prepared (Appendix A of its manual)."""
 NAMING = {
@@ -61,7 +68,7 @@ def make_engine(database_url: str, *, pool_size: int = 5, **options: Any) -> Eng
         connect_args={
             "connect_timeout": CONNECT_SECONDS,
             **NOTICE_A_DEAD_NETWORK,
-            "options": f"-c statement_timeout={STATEMENT_SECONDS}s -c timezone=UTC",
+            "options": f"-c statement_timeout={STATEMENT_SECONDS}s -c timezone=UTC {NOTICE_A_DEAD_CLIENT}",
             "application_name": "stockbell",
         },
     )
@@ -83,6 +90,43 @@ def _try_if_idle(connection: psycopg.Connection[Any], record: ConnectionPoolEntr
     finally:
         if connection.pgconn.status != ConnStatus.OK:
             raise DisconnectionError
+
+
+@contextmanager
+def one_transaction(database: Connection) -> Iterator[None]:
+    """Several statements as one transaction, on a connection that otherwise commits each."""
+    driver: psycopg.Connection[Any] = database.connection.driver_connection  # type: ignore[assignment]
+    assert driver.autocommit
+    with driver.transaction():
+        yield
+
+
+T = TypeVar("T")
+TRIES_AGAINST_DEADLOCK = 3
+
+
+def in_transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
+    """Do something in a transaction, and again when it ran into another one.
+
+    Of two transactions that wait for each other PostgreSQL ends one; nothing of it is written.
+
+    Raises:
+        OperationalError: not now.
+    """
+    for _ in range(TRIES_AGAINST_DEADLOCK - 1):
+        try:
+            with engine.begin() as database:
+                return work(database)
+        except OperationalError as error:
+            if not is_deadlock(error):
+                raise
+    with engine.begin() as database:
+        return work(database)
+
+
+def is_deadlock(error: OperationalError) -> bool:
+    """Whether a transaction was ended because it and another one waited for each other."""
+    return isinstance(error.orig, psycopg.errors.DeadlockDetected)
 
 
 class PreparedStatement:

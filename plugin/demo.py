@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from plugin.domain import merchants, shops
+from plugin.domain import catalog, merchants, shops
 from plugin.runtime import Runtime
 from plugin.settings import owner_only
 
@@ -52,6 +52,11 @@ class Demo:
         key = f"--public-key={self.public_key}"  # one word, as the key may begin with "-"
         words = ["--port", str(self.port), "--stockbell", self.stockbell, key]
         return [sys.executable, "-m", "tests.platforms.custom", *words]
+
+    def catalog_is_read(self, runtime: Runtime) -> bool:
+        """Whether its feed has been read, so that the button on its pages knows what it asks for."""
+        with runtime.engine.connect() as database:
+            return any(sync["state"] in {"done", "unchanged"} for sync in catalog.last_syncs(database, self.shop_id))
 
     @classmethod
     def prepare(cls, runtime: Runtime) -> "Demo":

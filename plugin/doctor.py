@@ -77,7 +77,10 @@ def _engine(runtime: Runtime) -> Iterator[Check]:
         ).scalar_one()
         yield Check("Scheduler", led, "one is elected" if led else "none runs", "Start 'stockbell scheduler'.")
         waiting = sum(messages for _, messages in outbox.shops_with_work(database, now()))
-        query = "SELECT count(*) FROM delivery_attempt WHERE outcome IS NULL AND begun_at < now() - interval '1 minute'"
+        query = (
+            "SELECT count(*) FROM message JOIN delivery_attempt ON message_id = message.id AND number = attempts"
+            " WHERE state = 'claimed' AND outcome IS NULL AND begun_at < now() - interval '1 minute'"
+        )
         stuck = database.execute(text(query)).scalar_one()
         if stuck:
             remedy = "Look at the mail server: it takes mails and does not answer."

@@ -5,14 +5,16 @@ listens on one queue (several on one worker would be taken off with BLPOP, which
 on that of catalogs. Jobs are JSON (pickle would let whoever can write to Redis run code).
 """
 
+import secrets
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
-from rq import Queue
+from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 
 log = structlog.get_logger(__name__)
@@ -20,7 +22,7 @@ log = structlog.get_logger(__name__)
 MESSAGES = "stockbell"
 """The queue of everything that people wait for."""
 CATALOGS = "stockbell-catalogs"
-"""The queue of catalogs to be read, which may take long and must hold up no message."""
+"""The queue of catalogs and stock to be read, which may take long and must hold up no message."""
 JOB_SECONDS = 3600
 FAILURE_SECONDS = 24 * 3600
 SILENCE_SECONDS = 15
@@ -31,6 +33,9 @@ MOST_WORKERS_A_SHOP = 8
 DELIVER = "plugin.jobs.deliver"
 RELEASE_DUE = "plugin.jobs.release_due"
 SYNC_CATALOG = "plugin.jobs.sync_catalog"
+HANDLE_WEBHOOKS = "plugin.jobs.handle_webhooks"
+RECONCILE = "plugin.jobs.reconcile"
+LENGTHY = {SYNC_CATALOG, RECONCILE}
 
 
 def connect(redis_url: str, seconds: float = 5) -> Redis:
@@ -54,8 +59,9 @@ class Doorbell:
     redis: Redis
 
     def deliver(self, shop_id: int, messages: int = 1) -> None:
-        """Messages of a shop are due: wake as many workers as so many messages deserve."""
-        for slot in range(min(MOST_WORKERS_A_SHOP, 1 + messages // MESSAGES_A_WORKER)):
+        """Messages of a shop are due: wake as many workers as so many messages deserve, and as there are."""
+        slots = min(MOST_WORKERS_A_SHOP, 1 + messages // MESSAGES_A_WORKER)
+        for slot in range(min(slots, self._workers() or slots) if slots > 1 else 1):
             self._ring(DELIVER, shop_id, slot)
 
     def again(self, shop_id: int, slot: int) -> None:
@@ -70,6 +76,30 @@ class Doorbell:
         """A shop's catalog is to be read."""
         self._ring(SYNC_CATALOG, shop_id)
 
+    def handle_webhooks(self, shop_id: int) -> None:
+        """Webhooks of a shop are in the inbox."""
+        self._ring(HANDLE_WEBHOOKS, shop_id)
+
+    def reconcile(self, shop_id: int) -> None:
+        """The stock of what somebody waits for at a shop is to be read anew."""
+        self._ring(RECONCILE, shop_id)
+
+    def others_wait(self, shop_id: int) -> bool:
+        """Whether something else than this shop's own turns stands in the queue of messages."""
+        try:
+            first: Any = self.redis.lrange(queue(self.redis).key, 0, MOST_WORKERS_A_SHOP)
+        except RedisError:
+            return False
+        own = f"{_name(DELIVER, shop_id)}-".encode()
+        return any(not job_id.startswith(own) for job_id in first)
+
+    def _workers(self) -> int:
+        """How many listen for messages, 0 when that is not known; one that was killed may still be counted."""
+        try:
+            return int(Worker.count(queue=queue(self.redis)))
+        except RedisError:
+            return 0
+
     def heard(self, function: str, *numbers: int) -> None:
         """A worker has begun: work that comes up from now on may ring again."""
         try:
@@ -80,12 +110,22 @@ class Doorbell:
     def _ring(self, function: str, *numbers: int) -> None:
         try:
             if self.redis.set(_bell(function, *numbers), 1, nx=True, ex=SILENCE_SECONDS):
-                queue(self.redis, CATALOGS if function == SYNC_CATALOG else MESSAGES).enqueue_call(
-                    function, args=numbers, timeout=JOB_SECONDS, result_ttl=0, failure_ttl=FAILURE_SECONDS
+                queue(self.redis, CATALOGS if function in LENGTHY else MESSAGES).enqueue_call(
+                    function,
+                    args=numbers,
+                    job_id=f"{_name(function, *numbers)}-{secrets.token_hex(8)}",
+                    timeout=JOB_SECONDS,
+                    result_ttl=0,
+                    failure_ttl=FAILURE_SECONDS,
                 )
         except RedisError as error:
             log.warning("doorbell_silent", error=type(error).__name__)
 
 
 def _bell(function: str, *numbers: int) -> str:
-    return ":".join(["stockbell:bell", function.rpartition(".")[2], *map(str, numbers)])
+    return f"stockbell:bell:{_name(function, *numbers)}"
+
+
+def _name(function: str, *numbers: int) -> str:
+    """What is to be done for whom, as in deliver-12-0."""
+    return "-".join([function.rpartition(".")[2], *map(str, numbers)])

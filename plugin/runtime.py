@@ -16,12 +16,13 @@ from integrations.base import PlatformAdapter
 from integrations.channels.smtp import SMTPChannel
 from integrations.http import HTTPClient
 from integrations.types import ShopConnection
-from plugin import db, queues
+from plugin import db, partitions, queues
 from plugin.domain.delivery import Courier
 from plugin.domain.recorder import Recorder
-from plugin.domain.shops import Shop
+from plugin.domain.shops import Shop, webhook_secret
 from plugin.mail.compose import Composer
 from plugin.mail.filling import batch_filler
+from plugin.pace import RedisPace
 from plugin.queues import Doorbell
 from plugin.settings import Settings, SettingsError, kept_secret_key
 
@@ -88,7 +89,8 @@ class Runtime:
 
     def adapter(self, shop: Shop) -> PlatformAdapter:
         """The adapter of a shop's platform."""
-        connection = ShopConnection(shop_id=str(shop.id), domain=shop.domain, feed=shop.feed)
+        credentials = {"webhook_secret": webhook_secret(self.secret_key, shop)}
+        connection = ShopConnection(str(shop.id), shop.domain, shop.feed, credentials)
         return platform_adapter(shop.platform)(connection, self.http)
 
     def courier(self, worker: str) -> Courier:
@@ -105,7 +107,14 @@ class Runtime:
             fill=batch_filler(self.engine, self.composer),
             open_recorder=lambda: Recorder(self.database_url, worker),
             most_connections=self.settings.smtp_connections,
+            pace=RedisPace(self.redis, provider_per_second=self.settings.smtp_messages_per_second),
+            others_wait=self.doorbell.others_wait,
         )
+
+    def upgrade_database(self) -> None:
+        """Bring the tables up to date, with the partitions of the months to come."""
+        db.upgrade(self.engine)
+        partitions.upkeep(self.engine, now(), self.settings.months_kept)
 
     def close(self) -> None:
         """Let go of all connections."""

@@ -9,13 +9,23 @@ import structlog
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from plugin.domain import catalog, outbox
+from integrations import PLATFORMS, platform_adapter
+from plugin import partitions
+from plugin.domain import catalog, clock_steps, inbox, outbox, overview, reconciliation
 from plugin.runtime import Runtime, now
 
 log = structlog.get_logger(__name__)
 
 TICK_SECONDS = 1.0
 SWEEP_SECONDS = 5.0
+LOOK_AHEAD_SECONDS = 60.0
+"""How often another machine's clock, which was ahead, is looked for; a step of one's own is noticed at once."""
+STEP_SECONDS = 2.0
+"""Clocks are set; they do not go wrong by so much from one tick to the next."""
+UPKEEP_SECONDS = 3600.0
+RECONCILE_SECONDS = 300.0
+HANG_SECONDS = 30
+"""A leader from which the database has heard nothing for so long leads no longer."""
 ELECTION_LOCK = 7_365_003
 
 
@@ -24,7 +34,7 @@ def run(runtime: Runtime, stop: threading.Event) -> None:
     while not stop.is_set():
         try:
             with runtime.engine.connect() as leader:
-                leader.execute(text("SET idle_session_timeout = 0"))
+                leader.execute(text(f"SET idle_session_timeout = '{HANG_SECONDS}s'"))
                 _lead(runtime, leader, stop)
         except SQLAlchemyError as error:
             log.warning("scheduler_waits_for_database", error=type(error).__name__)
@@ -39,14 +49,24 @@ def _lead(runtime: Runtime, leader: Connection, stop: threading.Event) -> None:
         stop.wait(SWEEP_SECONDS)
         return
     try:
-        next_sweep = 0.0
+        next_sweep = next_look = next_upkeep = next_reconciliation = 0.0
+        clock = _Clock()
         while not stop.wait(TICK_SECONDS):
             leader.execute(text("SELECT 1"))  # the lock is ours only as long as this connection lives
             leader.commit()
+            if clock.was_set_back() or time.monotonic() >= next_look:
+                bring_forward(runtime)
+                next_look = time.monotonic() + LOOK_AHEAD_SECONDS
             tick(runtime)
             if time.monotonic() >= next_sweep:
                 sweep(runtime)
                 next_sweep = time.monotonic() + SWEEP_SECONDS
+            if time.monotonic() >= next_reconciliation:
+                reconcile(runtime)
+                next_reconciliation = time.monotonic() + RECONCILE_SECONDS
+            if time.monotonic() >= next_upkeep:
+                upkeep(runtime)
+                next_upkeep = time.monotonic() + UPKEEP_SECONDS
     finally:
         with contextlib.suppress(SQLAlchemyError):
             leader.rollback()
@@ -65,13 +85,57 @@ def tick(runtime: Runtime) -> None:
 
 
 def sweep(runtime: Runtime) -> None:
-    """Take back what dead workers held, and ring for every message that is due."""
+    """Take back what dead workers held, and ring for every message and webhook that is due."""
     with runtime.engine.begin() as database:
+        clock_steps.shorten_leases(database)
         outbox.recover(database, now())
     with runtime.engine.begin() as database:
         waiting = outbox.shops_with_work(database, now())
+        webhooks = inbox.shops_with_work(database, now())
     for shop_id, messages in waiting:
         runtime.doorbell.deliver(shop_id, messages)
+    _each(runtime.doorbell.handle_webhooks, webhooks)
+
+
+def reconcile(runtime: Runtime) -> None:
+    """Ring for stock to be read anew where somebody waits and the platform can tell it."""
+    able = [kind for kind in PLATFORMS if platform_adapter(kind).capabilities.inventory_reads]
+    with runtime.engine.connect() as database:
+        waiting = reconciliation.shops_that_wait(database, able) if able else []
+    _each(runtime.doorbell.reconcile, waiting)
+
+
+def upkeep(runtime: Runtime) -> None:
+    """Keep small what would grow with the history."""
+    with runtime.engine.begin() as database:
+        # By the earlier of two clocks: one that is years ahead must not drop what is kept.
+        moment = min(now(), database.execute(text("SELECT now()")).scalar_one())
+        overview.add_up(database)
+    partitions.upkeep(runtime.engine, moment, runtime.settings.months_kept)
+
+
+def bring_forward(runtime: Runtime) -> None:
+    """Make due again what was put off by a clock that was ahead of this one."""
+    with runtime.engine.begin() as database:
+        clock_steps.bring_forward(database, now())
+
+
+class _Clock:
+    """Notices that this machine's clock was set."""
+
+    def __init__(self) -> None:
+        self._ahead = self._ahead_of_monotonic()
+        self._over_at = 0.0
+
+    def was_set_back(self) -> bool:
+        """Whether it was in the last minute: what workers held meanwhile comes back with the due time of before."""
+        before, self._ahead = self._ahead, self._ahead_of_monotonic()
+        if self._ahead < before - STEP_SECONDS:
+            self._over_at = time.monotonic() + LOOK_AHEAD_SECONDS
+        return time.monotonic() < self._over_at
+
+    def _ahead_of_monotonic(self) -> float:
+        return now().timestamp() - time.monotonic()
 
 
 def _shops_with_release_due(database: Connection) -> list[int]:

@@ -130,6 +130,12 @@ class Settings:
         _whole_number(1, 32),
         "Most connections to the mail server that one worker opens; a near server gets one.",
     )
+    smtp_messages_per_second: int = _setting(
+        "STOCKBELL_SMTP_MESSAGES_PER_SECOND",
+        "0",
+        _whole_number(0, 100_000),
+        "Most mails a second that all workers together hand over; 0: no limit.",
+    )
     allow_loopback: bool = _setting(
         "STOCKBELL_ALLOW_LOOPBACK",
         "0",
@@ -148,11 +154,28 @@ class Settings:
         _whole_number(0, 1_000_000),
         "Sign-ups a minute from one network address at one shop; 0: no limit.",
     )
+    keep_messages_months: int = _setting(
+        "STOCKBELL_KEEP_MESSAGES_MONTHS",
+        "13",
+        _whole_number(1, 1200),
+        "How many whole months messages are kept besides the present one.",
+    )
+    keep_webhooks_months: int = _setting(
+        "STOCKBELL_KEEP_WEBHOOKS_MONTHS",
+        "2",
+        _whole_number(1, 1200),
+        "How many whole months webhooks are kept besides the present one.",
+    )
 
     @property
     def public_url(self) -> str:
         """Origin (and path, if any) of links and scripts, without a slash at the end."""
         return self.base_url or f"http://127.0.0.1:{self.port}"
+
+    @property
+    def months_kept(self) -> dict[str, int]:
+        """How long the rows of tables that are partitioned by month are kept (`plugin.partitions`)."""
+        return {"message": self.keep_messages_months, "webhook": self.keep_webhooks_months}
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None, **overrides: Any) -> "Settings":

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
@@ -18,7 +18,6 @@ from types import FrameType
 import click
 import httpx
 
-from plugin import db
 from plugin.demo import Demo
 from plugin.embedded import EmbeddedError, EmbeddedPostgres, EmbeddedRedis
 from plugin.embedded.process import EmbeddedServer, stop, that_dies_with_its_parent
@@ -95,17 +94,24 @@ class _Installation:
             "STOCKBELL_ALLOW_LOOPBACK": "1" if self.settings.allow_loopback else "0",
         }
 
-    def wait_until_ready(self) -> None:
+    def wait_until(self, is_so: Callable[[], bool], otherwise: str) -> None:
+        """Look after the parts until something is true, or somebody ends it.
+
+        Raises:
+            EmbeddedError: it takes too long; in the words of `otherwise`.
+        """
         deadline = time.monotonic() + READY_SECONDS
-        host = "127.0.0.1" if self.settings.bind in {"0.0.0.0", "::"} else self.settings.bind  # noqa: S104
-        while not self.stopping.is_set():
-            with contextlib.suppress(httpx.HTTPError):
-                if httpx.get(f"http://{host}:{self.settings.port}/readyz", timeout=5, trust_env=False).is_success:
-                    return
+        while not self.stopping.is_set() and not is_so():
             if time.monotonic() > deadline:
-                raise EmbeddedError("The web server does not become ready; its messages above say why.")
+                raise EmbeddedError(otherwise)
             self.look_after()
             self.stopping.wait(WATCH_SECONDS)
+
+    def web_is_ready(self) -> bool:
+        host = "127.0.0.1" if self.settings.bind in {"0.0.0.0", "::"} else self.settings.bind  # noqa: S104
+        with contextlib.suppress(httpx.HTTPError):
+            return httpx.get(f"http://{host}:{self.settings.port}/readyz", timeout=5, trust_env=False).is_success
+        return False
 
     def watch(self) -> None:
         while not self.stopping.wait(WATCH_SECONDS):
@@ -143,13 +149,20 @@ def run(settings: Settings, *, demo: bool) -> None:
         settings, servers = _start_services(settings, stack)
         runtime = Runtime(settings)
         stack.callback(runtime.close)
-        db.upgrade(runtime.engine)
+        runtime.upgrade_database()
         shop = Demo.prepare(runtime) if demo else None
         installation = _Installation(settings, servers)
         stack.callback(installation.stop_parts)
         with _signals(installation.stopping):
             installation.start_parts([("demo shop", shop.command)] if shop else [])
-            installation.wait_until_ready()
+            installation.wait_until(
+                installation.web_is_ready, "The web server does not become ready; its messages above say why."
+            )
+            if shop:
+                installation.wait_until(
+                    lambda: shop.catalog_is_read(runtime),
+                    "The demo shop's feed is not read; the messages above say why.",
+                )
             if not installation.stopping.is_set():
                 _print_addresses(settings, shop)
             installation.watch()

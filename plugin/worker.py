@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from plugin import queues
-from plugin.domain import outbox
+from plugin.domain import inbox, outbox
 from plugin.jobs import context
 from plugin.runtime import Runtime, now, worker_name
 
@@ -47,6 +47,7 @@ class StockbellWorker(SimpleWorker):
                 self._name = worker_name()
             return self._work(*args, **options)
         finally:
+            context.leave()
             self._holder.close()
 
     def perform_job(self, *args: Any, **options: Any) -> bool:
@@ -88,6 +89,8 @@ class StockbellWorker(SimpleWorker):
         with self._runtime.engine.begin() as database:
             for shop_id in outbox.recover(database, now(), worker=self._name):
                 self._runtime.doorbell.deliver(shop_id)
+            for shop_id in inbox.recover(database, self._name):
+                self._runtime.doorbell.handle_webhooks(shop_id)
         self._enter(self._name)
         return super().work(*args, **options)
 

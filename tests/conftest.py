@@ -9,6 +9,7 @@ import pytest
 import redis as redis_library
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import settings as hypothesis_settings
 from sqlalchemy import Engine, create_engine, text
 
 from plugin import create_app, db
@@ -18,6 +19,9 @@ from plugin.settings import Settings
 from tests.factories import ShopKeys, make_shop
 from tests.sink import MailSink
 
+# How long an example takes says more about the machine than about the code.
+hypothesis_settings.register_profile("stockbell", deadline=None)
+hypothesis_settings.load_profile("stockbell")
 pytest_plugins = ["tests.browser"]
 
 FAST = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}

@@ -1,14 +1,24 @@
 """Docs that cannot rot: what the code offers is documented, and what is documented exists."""
 
+import json
 import re
+import shutil
+import subprocess
 from dataclasses import fields
 from pathlib import Path
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import Engine
 
 from plugin.cli import cli
+from plugin.domain import shops
+from plugin.runtime import Runtime
 from plugin.settings import Settings
+from tests.factories import ShopKeys, load
+from tests.platforms.custom import serve
+from tests.webhooks import inbox_rows
 
 ROOT = Path(__file__).parents[1]
 
@@ -44,7 +54,7 @@ def test_every_json_route_is_in_the_openapi_document(app: Flask, client: FlaskCl
     routes = {
         re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
         for rule in app.url_map.iter_rules()
-        if rule.rule.startswith("/api/v1/") and "openapi" not in rule.rule
+        if rule.rule.startswith(("/api/v1/", "/webhooks/")) and "openapi" not in rule.rule
     }
 
     assert set(document["paths"]) - {"/healthz", "/readyz"} == routes
@@ -63,3 +73,19 @@ def test_tests_that_the_compliance_table_names_exist() -> None:
             assert (ROOT / name).exists(), name
         else:
             assert f"def {name}(" in tests, name
+
+
+def test_the_webhook_that_the_docs_show_is_accepted(
+    app: Flask, runtime: Runtime, engine: Engine, shop: ShopKeys
+) -> None:
+    if not (shutil.which("curl") and shutil.which("openssl")):
+        pytest.skip("curl and openssl are needed")
+    (script,) = re.findall(r"```bash\n(.*?)```", read("docs/custom-shops.md"), re.DOTALL)
+    secret = shops.webhook_secret(runtime.secret_key, load(engine, shop))
+    with serve(app) as origin:
+        for name, value in (("https://HOST", origin), ("PUBLIC_KEY", shop.public_key), ("whsec_SECRET", secret)):
+            script = script.replace(f"={name}\n", f"={value}\n")
+        done = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, timeout=30, check=False)
+
+    assert (done.returncode, json.loads(done.stdout or "{}")) == (0, {"status": "accepted"}), done.stderr
+    assert inbox_rows(engine) == ["pending"]

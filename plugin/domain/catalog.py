@@ -15,11 +15,13 @@ from typing import Any
 from psycopg import Cursor
 from psycopg.copy import QueuedLibpqWriter
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
 
 from integrations.base import CatalogReading, PlatformAdapter
 from integrations.errors import IntegrationError
 from integrations.types import CatalogBookmark, CatalogReport, CatalogVariant, InventoryLevel
-from plugin.domain import shops, stock
+from plugin.db import is_deadlock
+from plugin.domain import overrides, shops, stock
 from plugin.domain.restocks import Released
 from plugin.domain.shops import Shop
 
@@ -240,8 +242,14 @@ def take_staged(connection: Connection, shop: Shop, clock: Callable[[], datetime
     A crash in between is harmless: the sync is not marked as done, so the next one writes the rest.
     """
     values = {"shop": shop.id, "now": clock()}
-    changed = connection.execute(text(_UPDATE_CHANGED), values).rowcount
-    added = connection.execute(text(_INSERT_NEW), values).rowcount
+    connection.commit()  # the staged rows stay, though what follows be tried twice
+    try:
+        changed, added = _write_facts(connection, values)
+    except OperationalError as error:
+        connection.rollback()
+        if not is_deadlock(error):
+            raise
+        changed, added = _write_facts(connection, values)
     staged = connection.execute(text("SELECT count(*) FROM staged")).scalar_one()
     connection.commit()
     released: list[Released] = []
@@ -256,6 +264,17 @@ def take_staged(connection: Connection, shop: Shop, clock: Callable[[], datetime
             connection.commit()
             changes += len(batch)
     return Taken(added + changed, changes, released)
+
+
+def _write_facts(connection: Connection, values: dict[str, Any]) -> tuple[int, int]:
+    """Write what differs but for stock, and commit; how many rows were changed, and how many are new."""
+    shop_id = values["shop"]
+    shops.share_rules(connection, shop_id)
+    changed = connection.execute(text(_UPDATE_CHANGED), values).rowcount
+    added = connection.execute(text(_INSERT_NEW), values).rowcount
+    overrides.apply_to_catalog(connection, shop_id, "variant_id IN (SELECT variant_id FROM staged)")
+    connection.commit()
+    return changed, added
 
 
 def _stock_changes(connection: Connection, shop: Shop, *, is_feed: bool) -> Iterator[list[tuple[str, int | None]]]:
@@ -279,10 +298,10 @@ def shops_due(database: Connection, now: datetime) -> list[int]:
     """
     rows = database.execute(
         text(
-            "INSERT INTO feed_schedule (shop_id, due_at) SELECT id, :again FROM shop"
-            " LEFT JOIN feed_schedule ON shop_id = shop.id"
-            " WHERE feed <> '' AND uninstalled_at IS NULL AND (due_at IS NULL OR due_at <= :now)"
-            " ON CONFLICT (shop_id) DO UPDATE SET due_at = excluded.due_at RETURNING shop_id"
+            "WITH due AS ("
+            " UPDATE feed_schedule SET due_at = :again FROM shop WHERE shop.id = shop_id AND due_at <= :now"
+            " RETURNING shop_id, feed <> '' AND uninstalled_at IS NULL AS is_read"
+            ") SELECT shop_id FROM due WHERE is_read"
         ),
         {"now": now, "again": now + RING_AGAIN_AFTER},
     )

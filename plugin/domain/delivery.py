@@ -7,9 +7,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 import structlog
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from integrations.channels.base import Channel, ChannelConnection, Envelope, SendResult
@@ -22,9 +23,19 @@ from plugin.domain.shops import Shop
 log = structlog.get_logger(__name__)
 
 CLAIM_BATCH = 250
+CLAIM_BATCH_IN_COMPANY = 50
+"""The same while other shops wait for their turn."""
 BATCH_SECONDS = 10.0
 """Messages of a batch that have not been begun by then are put back, so that stock is looked at again."""
 LEASE_RENEWAL_SECONDS = 10.0
+LOOK_AROUND_SECONDS = 0.1
+"""How often a worker looks whether other shops wait."""
+PACE_SECONDS = 0.2
+"""How long a worker waits when the send rate allows nothing now."""
+PAUSE_SECONDS = 0.05
+"""The same while other shops wait, and when nothing of what is due could be sent."""
+LANE_IDLE_SECONDS = 2.0
+"""Connections that were not used for longer are not trusted: many servers end those that are idle."""
 SETTLE_SECONDS = 35.0
 """How long a batch waits for a database that is away; nobody else may take its messages for longer than that."""
 SETTLE_PAUSE_SECONDS = 0.5
@@ -37,6 +48,27 @@ Fill = Callable[[Shop, Sequence[ClaimedMessage]], Callable[[ClaimedMessage], Env
 """Reads the facts that a batch needs, once; returns what makes the envelope of one of its messages."""
 
 
+class Pace(Protocol):
+    """How fast a shop, and the provider, may be sent for; shared by all workers."""
+
+    def take(self, shop: Shop, wanted: int) -> int:
+        """How many of so many messages may go now."""
+
+    def give_back(self, shop: Shop, unused: int) -> None:
+        """So many did not go after all."""
+
+
+class Unhurried:
+    """No limit."""
+
+    def take(self, _shop: Shop, wanted: int) -> int:
+        """All of them."""
+        return wanted
+
+    def give_back(self, _shop: Shop, _unused: int) -> None:
+        """Nothing was counted."""
+
+
 @dataclass(slots=True)
 class Courier:
     """One worker's means to hand messages over."""
@@ -47,62 +79,87 @@ class Courier:
     fill: Fill
     open_recorder: Callable[[], Recorder]
     most_connections: int = 1
+    pace: Pace = field(default_factory=Unhurried)
+    others_wait: Callable[[int], bool] = lambda _shop_id: False
+    """Whether others than this shop wait for a worker; then its turn ends early."""
+    channel_name: str = "email"
+    _lanes: "list[_Lane]" = field(default_factory=list, init=False)
+    _lanes_used_at: float = field(default=0.0, init=False)
 
     def deliver(self, shop_id: int, *, seconds: float) -> bool:
         """Send what is due for a shop, for about so many seconds; returns whether more is due.
+
+        The turn ends earlier when other shops wait, but not before something was sent.
 
         Raises:
             IntegrationError: the provider cannot be used now; nothing is lost, everything is due again soon.
         """
         deadline = time.monotonic() + seconds
-        with contextlib.ExitStack() as stack:
-            lanes: list[_Lane] = []
+        if time.monotonic() - self._lanes_used_at > LANE_IDLE_SECONDS:
+            self.close()
+        try:
             while time.monotonic() < deadline:
-                shop, claimed = self._claim(shop_id)
-                if not claimed:
-                    return False
-                assert shop
-                if not self._send_batch(shop, claimed, lanes, stack):
-                    return False
+                more = self._turn(shop_id)
+                if not more or self.others_wait(shop_id):
+                    return more
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            # To the next shop with the same connections; with nothing to do, no provider is kept waiting.
+            self._lanes_used_at = time.monotonic()
+            if not self.others_wait(shop_id):
+                self.close()
         return True
 
-    def _claim(self, shop_id: int) -> tuple[Shop | None, list[ClaimedMessage]]:
-        """Claim until something is to be sent or nothing is due any more."""
+    def _turn(self, shop_id: int) -> bool:
+        """Claim and send one batch; returns whether to go on."""
         with self.engine.begin() as database:
             shop = shops.by_id(database, shop_id)
-        while shop:
-            with self.engine.begin() as database:
-                now = datetime.now(UTC)
-                claimed = outbox.claim(database, shop, self.worker, now, limit=CLAIM_BATCH)
-                if claimed or not _is_due(database, shop_id, now):
-                    return shop, claimed
-        return None, []
+        if shop is None:
+            return False
+        in_company = self.others_wait(shop_id)
+        allowed = self.pace.take(shop, CLAIM_BATCH_IN_COMPANY if in_company else CLAIM_BATCH)
+        if not allowed:
+            time.sleep(PAUSE_SECONDS if in_company else PACE_SECONDS)
+            return self._is_due(shop)
+        now = datetime.now(UTC)
+        with self.engine.begin() as database:
+            claimed = outbox.claim(database, shop, self.worker, now, limit=allowed, channel=self.channel_name)
+        # After an error nobody knows how many went: what was allowed counts as gone.
+        sent, due = self._send_batch(shop, claimed) if claimed else (0, self._is_due(shop))
+        self.pace.give_back(shop, allowed - sent)
+        if due and not claimed:  # none of them was to be sent, or others hold them for a moment
+            time.sleep(PAUSE_SECONDS)
+        return due
 
-    def _send_batch(
-        self,
-        shop: Shop,
-        claimed: Sequence[ClaimedMessage],
-        lanes: "list[_Lane]",
-        stack: contextlib.ExitStack,
-    ) -> bool:
-        """Send one batch and write what became of it; False when the provider takes nothing now."""
+    def _is_due(self, shop: Shop) -> bool:
+        with self.engine.begin() as database:
+            return outbox.is_due(database, shop, datetime.now(UTC), channel=self.channel_name)
+
+    def _send_batch(self, shop: Shop, claimed: Sequence[ClaimedMessage]) -> tuple[int, bool]:
+        """Send one batch and write what became of it; how many went, and whether the provider takes more now."""
         batch = _Batch(time.monotonic() + BATCH_SECONDS)
         try:
-            with self._lease_kept([message.id for message in claimed]):
+            with self._kept(shop, [message.id for message in claimed], batch):
                 self._fill(batch, shop, claimed)
-                self._open_lanes(lanes, stack, len(claimed))
-                _run(lanes, batch)
+                self._open_lanes(len(claimed))
+                _run(self._lanes, batch)
         finally:
             self._settle(batch, claimed)
         if batch.lost_provider:
-            for lane in lanes:
-                lane.close()
-            lanes.clear()
+            self.close()
             log.warning("mail_server_lost", shop_id=shop.id, accepted=batch.accepted)
         if batch.error:
             raise batch.error
         # Some servers end every connection after so many mails: that is no reason to pause.
-        return not batch.lost_provider or batch.accepted
+        return len(batch.outcomes), not batch.lost_provider or batch.accepted
+
+    def close(self) -> None:
+        """End the connections that are kept while others wait."""
+        for lane in self._lanes:
+            lane.close()
+        self._lanes.clear()
 
     def _fill(self, batch: "_Batch", shop: Shop, claimed: Sequence[ClaimedMessage]) -> None:
         """Write the messages; one that cannot be written is given up, the others go out."""
@@ -136,40 +193,45 @@ class Courier:
             else:
                 return
 
-    def _open_lanes(self, lanes: "list[_Lane]", stack: contextlib.ExitStack, messages: int) -> None:
-        if lanes:
+    def _open_lanes(self, messages: int) -> None:
+        if self._lanes:
             return
-        first = self._open_lane(stack)
-        lanes.append(first)
+        first = self._open_lane()
+        self._lanes.append(first)
         far = first.connection.round_trip_seconds > FAR_ROUND_TRIP_SECONDS
         wanted = min(self.most_connections, messages) if far else 1
         with contextlib.suppress(IntegrationError, RecorderError):  # one connection is enough to go on
-            while len(lanes) < wanted:
-                lanes.append(self._open_lane(stack))
+            while len(self._lanes) < wanted:
+                self._lanes.append(self._open_lane())
 
-    def _open_lane(self, stack: contextlib.ExitStack) -> "_Lane":
+    def _open_lane(self) -> "_Lane":
         connection = self.channel.connect()
         try:
             recorder = self.open_recorder()
         except BaseException:
             connection.close()
             raise
-        return stack.enter_context(_Lane(connection, recorder))
+        return _Lane(connection, recorder)
 
     @contextlib.contextmanager
-    def _lease_kept(self, message_ids: Sequence[int]) -> Iterator[None]:
-        """Renew the lease while a batch is under way, however long the provider thinks about a message."""
+    def _kept(self, shop: Shop, message_ids: Sequence[int], batch: "_Batch") -> Iterator[None]:
+        """While a batch is under way: renew its lease, however long the provider thinks, and look around for others."""
         done = threading.Event()
 
-        def renew() -> None:
-            while not done.wait(LEASE_RENEWAL_SECONDS):
+        def watch() -> None:
+            renewed_at = time.monotonic()
+            while not done.wait(LOOK_AROUND_SECONDS):
+                batch.gives_way = batch.gives_way or self.others_wait(shop.id)
+                if time.monotonic() - renewed_at < LEASE_RENEWAL_SECONDS:
+                    continue
+                renewed_at = time.monotonic()
                 try:
                     with self.engine.begin() as database:
                         outbox.extend_lease(database, self.worker, message_ids)
                 except Exception as error:  # noqa: BLE001 (the next renewal may work; the lease decides)
                     log.warning("lease_not_renewed", error=type(error).__name__)
 
-        thread = threading.Thread(target=renew, name="lease", daemon=True)
+        thread = threading.Thread(target=watch, name="lease", daemon=True)
         thread.start()
         try:
             yield
@@ -190,9 +252,13 @@ class _Batch:
     accepted: bool = False
     lost_provider: bool = False
     error: Exception | None = None
+    gives_way: bool = False
+    """Others wait: no further message is begun once one has ended."""
 
     def next(self) -> tuple[ClaimedMessage, Envelope] | None:
         if self.lost_provider or self.error or time.monotonic() > self.deadline:
+            return None
+        if self.gives_way and self.outcomes:
             return None
         try:
             return self.waiting.popleft()
@@ -252,12 +318,6 @@ class _Lane:
         self.connection.close()
         self.recorder.close()
 
-    def __enter__(self) -> "_Lane":
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        self.close()
-
 
 def _attempt(message: ClaimedMessage) -> tuple[int, int]:
     return message.id, message.attempt
@@ -279,8 +339,3 @@ def _run(lanes: Sequence[_Lane], batch: _Batch) -> None:
     work(lanes[0])
     for thread in threads:
         thread.join()
-
-
-def _is_due(database: Connection, shop_id: int, now: datetime) -> bool:
-    query = text("SELECT EXISTS (SELECT FROM message WHERE shop_id = :shop AND state = 'pending' AND due_at <= :now)")
-    return bool(database.execute(query, {"shop": shop_id, "now": now}).scalar_one())

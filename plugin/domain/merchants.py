@@ -59,3 +59,9 @@ def sign_in(database: Connection, email: str, password: str) -> int | None:
 def _nobody() -> str:
     """What an unknown account is checked against, so that it takes as long as a known one."""
     return _hasher.hash("nobody has this password")
+
+
+def email_of(database: Connection, merchant_id: int) -> str:
+    """The address of an account."""
+    query = text("SELECT email FROM merchant WHERE id = :id")
+    return str(database.execute(query, {"id": merchant_id}).scalar_one())

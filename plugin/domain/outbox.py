@@ -9,20 +9,23 @@ far it came (`plugin.domain.recorder`). `recover` reads that record.
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, RowMapping, text
 
-from plugin.domain.rules import is_sellable
+from plugin.domain import last_look
+from plugin.domain.last_look import GOES_ON
 from plugin.domain.shops import Shop
+from plugin.partitions import id_bounds
 
 LEASE = timedelta(seconds=45)
 RETRY_FIRST_SECONDS = 30.0
 RETRY_MOST_SECONDS = 3600.0
 RETRY_JITTER = 0.2
-GIVE_UP_AFTER = timedelta(hours=48)
-"""How old a message gets while its provider refuses it for now; stock is looked at before each try."""
+MOST_ATTEMPTS = 54
+"""How often a message is tried while its provider refuses it for now: for some 48 hours, with the waits above. Stock is
+looked at before each try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class ClaimedMessage:
     locale: str
     link_key: bytes
     created_at: datetime
+    step: int = 1
+    """Which message of the flow, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,105 +57,122 @@ class Outcome:
     attempt: int = 1
 
 
-def claim(database: Connection, shop: Shop, worker: str, now: datetime, *, limit: int) -> list[ClaimedMessage]:
+def claim(
+    database: Connection, shop: Shop, worker: str, now: datetime, *, limit: int, channel: str = "email"
+) -> list[ClaimedMessage]:
     """Take up to `limit` due messages of a shop, oldest first, and look at everything again before they go.
 
-    Whose variant is sold out again goes back to the old place in line (rule 7); who unsubscribed or is
+    Whose variant is sold out again goes back to the old place in line (rule 7); who unsubscribed, bought or is
     suppressed gets nothing; each with the reason kept. Runs in the caller's transaction.
     """
-    taken = database.execute(
-        _CLAIM, {"shop": shop.id, "worker": worker, "now": now, "lease": LEASE, "limit": limit}
-    ).scalars()
-    ids = sorted(taken)
+    ids = sorted(database.execute(_DUE, {**_wanted(shop, now, channel), "limit": limit}).scalars())
     if not ids:
         return []
-    rows = database.execute(_LOOK_AGAIN, {"ids": ids}).mappings().all()
-    sold_out = _sold_out(database, shop, rows)
-    reasons = {row["id"]: _reason_not_to_send(row, sold_out) for row in rows}
+    database.execute(_CLAIM, {"ids": ids, **id_bounds(ids), "worker": worker, "lease": LEASE})
+    rows, reasons = last_look.look_again(database, shop, ids, now)
     _skip(database, [(id_, reason) for id_, reason in reasons.items() if reason], now)
     return [_claimed(row) for row in rows if not reasons[row["id"]]]
 
 
+def is_due(database: Connection, shop: Shop, now: datetime, *, channel: str = "email") -> bool:
+    """Whether a message of this shop could be claimed."""
+    query = text(f"SELECT EXISTS (SELECT FROM message WHERE {_IS_DUE})")  # noqa: S608 (a constant)
+    return bool(database.execute(query, _wanted(shop, now, channel)).scalar_one())
+
+
+def _wanted(shop: Shop, now: datetime, channel: str) -> dict[str, object]:
+    """What `_IS_DUE` asks for."""
+    kinds = ["confirmation", "restock"] if shop.flow.is_live else ["confirmation"]
+    return {"shop": shop.id, "now": now, "channel": channel, "kinds": [] if shop.paused else kinds}
+
+
+_IS_DUE = "shop_id = :shop AND state = 'pending' AND due_at <= :now AND channel = :channel AND kind = ANY (:kinds)"
+
+
+_DUE = text(
+    f"SELECT id FROM message WHERE {_IS_DUE} ORDER BY due_at, id LIMIT :limit FOR UPDATE SKIP LOCKED"  # noqa: S608
+)
 _CLAIM = text(
     """
-    WITH due AS (
-        SELECT id FROM message WHERE shop_id = :shop AND state = 'pending' AND due_at <= :now
-         ORDER BY due_at, id LIMIT :limit FOR UPDATE SKIP LOCKED
-    )
     UPDATE message SET state = 'claimed', claimed_by = :worker, claimed_at = clock_timestamp(),
                        lease_until = clock_timestamp() + :lease, attempts = attempts + 1
-      FROM due WHERE message.id = due.id RETURNING message.id
+     WHERE id = ANY (:ids) AND id BETWEEN :low AND :high
     """
 )
-
-_LOOK_AGAIN = text(
-    """
-    SELECT message.id, attempts AS attempt, kind, release_id, subscription_id, message.created_at,
-           subscription.variant_id, email, locale, link_key, subscription.state AS subscription_state,
-           suppression.address IS NOT NULL AS suppressed
-      FROM message
-      JOIN subscription ON subscription.id = subscription_id
-      LEFT JOIN suppression ON suppression.shop_id = message.shop_id AND suppression.channel = message.channel
-                           AND address = email_key
-     WHERE message.id = ANY (:ids) ORDER BY due_at, message.id
-    """
-)
-
-_EXPECTED_STATE = {"restock": "released", "confirmation": "unconfirmed"}
-
-
-def _reason_not_to_send(row: RowMapping, sold_out: set[str]) -> str:
-    if row["suppressed"]:
-        return "suppressed"
-    if row["subscription_state"] != _EXPECTED_STATE[row["kind"]]:
-        return "unsubscribed" if row["subscription_state"] == "unsubscribed" else "no_longer_needed"
-    if row["kind"] == "restock" and row["variant_id"] in sold_out:
-        return "sold_out_again"
-    return ""
 
 
 def _claimed(row: RowMapping) -> ClaimedMessage:
     return ClaimedMessage(**{name: row[name] for name in ClaimedMessage.__slots__})
 
 
-def _sold_out(database: Connection, shop: Shop, rows: Sequence[RowMapping]) -> set[str]:
-    """The variants that cannot be bought now.
-
-    A variant that looks sold out is locked and looked at again, so that who goes back into the line is there
-    when the next stock change counts the line.
-    """
-    variants = sorted({row["variant_id"] for row in rows if row["kind"] == "restock"})
-    if not variants:
-        return set()
-    query = "SELECT variant_id, available, removed_at FROM variant WHERE shop_id = :shop AND variant_id = ANY (:ids)"
-
-    def not_sellable(ids: list[str], lock: str) -> list[str]:
-        found = database.execute(text(query + lock), {"shop": shop.id, "ids": ids})
-        return [row.variant_id for row in found if row.removed_at or not is_sellable(row.available, shop.rules)]
-
-    suspects = not_sellable(variants, "")
-    return set(not_sellable(suspects, " ORDER BY variant_id FOR NO KEY UPDATE")) if suspects else set()
-
-
 def _skip(database: Connection, skipped: Sequence[tuple[int, str]], now: datetime) -> None:
     if not skipped:
         return
-    database.execute(
-        text(
-            """
-            WITH ended AS (
-                UPDATE message SET state = 'skipped', reason = given.reason, finished_at = :now, claimed_by = NULL,
-                                   lease_until = NULL, attempts = attempts - 1
-                  FROM unnest(CAST(:ids AS bigint[]), CAST(:reasons AS text[])) AS given (id, reason)
-                 WHERE message.id = given.id RETURNING subscription_id, message.reason
-            )
-            UPDATE subscription SET state = 'waiting', state_at = :now, reason = ended.reason
-              FROM ended WHERE subscription.id = subscription_id AND state = 'released'
-                           AND ended.reason = 'sold_out_again'
-            """
-        ),
-        {"ids": [id_ for id_, _ in skipped], "reasons": [reason for _, reason in skipped], "now": now},
+    ids = [id_ for id_, _ in skipped]
+    bounds = id_bounds(ids)
+    database.execute(_SKIP, {"ids": ids, **bounds, "reasons": [reason for _, reason in skipped], "now": now})
+    _plan_next(database, [id_ for id_, reason in skipped if reason in GOES_ON], now)
+    database.execute(_END_SUPPRESSED, {"ids": ids, **bounds, "now": now})
+    database.execute(_BACK_IN_LINE, {"ids": ids, **bounds, "back": ["sold_out_again", *GOES_ON], "now": now})
+
+
+_SKIP = text(
+    """
+    WITH ended AS (
+        UPDATE message SET state = 'skipped', reason = given.reason, finished_at = :now, claimed_by = NULL,
+                           lease_until = NULL, attempts = attempts - 1
+          FROM unnest(CAST(:ids AS bigint[]), CAST(:reasons AS text[])) AS given (id, reason)
+         WHERE message.id = given.id AND message.id BETWEEN :low AND :high RETURNING shop_id, kind
     )
+    INSERT INTO message_total (shop_id, state, messages)
+    SELECT shop_id, 'skipped', count(*) FROM ended WHERE kind = 'restock' GROUP BY shop_id
+    """
+)
+# Who unsubscribed in the very moment of joining: the line must not hold somebody who is never written to.
+_END_SUPPRESSED = text(
+    """
+    UPDATE subscription SET state = 'unsubscribed', state_at = :now, reason = 'suppressed'
+      FROM message WHERE message.id = ANY (:ids) AND message.id BETWEEN :low AND :high
+       AND message.reason = 'suppressed' AND subscription.id = subscription_id
+       AND subscription.state IN ('unconfirmed', 'waiting', 'released')
+    """
+)
+_BACK_IN_LINE = text(
+    """
+    UPDATE subscription SET state = 'waiting', state_at = :now, reason = message.reason
+      FROM message WHERE message.id = ANY (:ids) AND message.id BETWEEN :low AND :high
+       AND subscription.id = subscription_id AND subscription.state = 'released' AND message.reason = ANY (:back)
+       -- Whom the flow writes to later by another message has been let out all the same.
+       AND NOT EXISTS (SELECT FROM message AS later
+                        WHERE later.subscription_id = subscription.id AND later.state = 'pending')
+    """
+)
+
+
+def _plan_next(database: Connection, message_ids: Sequence[int], now: datetime) -> None:
+    """Write the flow's next message behind each of these, where the flow has one."""
+    if message_ids:
+        values = {"ids": list(message_ids), **id_bounds(message_ids), "now": now, "goes_on": GOES_ON}
+        database.execute(_PLAN_NEXT, values)
+
+
+# The later message is numbered into the month of the one before, where it is unique.
+_PLAN_NEXT = text(
+    """
+    INSERT INTO message (id, shop_id, subscription_id, release_id, kind, channel, step, due_at, created_at)
+    SELECT monthly_id('message_id_seq', message.id), message.shop_id, subscription_id, release_id, kind,
+           following ->> 'channel', step + 1,
+           CAST(:now AS timestamptz) + make_interval(mins => CAST(following ->> 'after_minutes' AS integer)), :now
+      FROM message
+      JOIN flow ON flow.shop_id = message.shop_id AND trigger = 'back_in_stock'
+     CROSS JOIN LATERAL (SELECT messages -> CAST(step AS integer) AS following) AS next
+     WHERE message.id = ANY (:ids) AND message.id BETWEEN :low AND :high AND kind = 'restock'
+       AND following IS NOT NULL
+       AND (message.state = 'sent' OR message.state = 'skipped' AND message.reason = ANY (:goes_on))
+     ORDER BY message.id
+    ON CONFLICT DO NOTHING
+    """
+)
 
 
 def extend_lease(database: Connection, worker: str, message_ids: Sequence[int]) -> None:
@@ -158,28 +180,30 @@ def extend_lease(database: Connection, worker: str, message_ids: Sequence[int]) 
     database.execute(
         text(
             "UPDATE message SET lease_until = clock_timestamp() + :lease"
-            " WHERE id = ANY (:ids) AND state = 'claimed' AND claimed_by = :worker"
+            " WHERE id = ANY (:ids) AND id BETWEEN :low AND :high AND state = 'claimed' AND claimed_by = :worker"
         ),
-        {"lease": LEASE, "worker": worker, "ids": list(message_ids)},
+        {"lease": LEASE, "worker": worker, "ids": list(message_ids), **id_bounds(message_ids)},
     )
 
 
 def give_back(database: Connection, worker: str, message_ids: Sequence[int], not_before: datetime | None) -> None:
     """Put claimed messages back that the provider never got; they count no attempt and keep their order."""
+    given = {"ids": list(message_ids), "worker": worker, **id_bounds(message_ids)}
     database.execute(
         text(
             "DELETE FROM delivery_attempt USING message WHERE message_id = message.id AND message.id = ANY (:ids)"
+            " AND message.id BETWEEN :low AND :high AND message_id BETWEEN :low AND :high"
             " AND state = 'claimed' AND claimed_by = :worker AND number = attempts AND outcome IS NULL"
         ),
-        {"ids": list(message_ids), "worker": worker},
+        given,
     )
     database.execute(
         text(
             "UPDATE message SET state = 'pending', due_at = greatest(due_at, CAST(:due AS timestamptz)),"
             " claimed_by = NULL, lease_until = NULL, attempts = attempts - 1"
-            " WHERE id = ANY (:ids) AND state = 'claimed' AND claimed_by = :worker"
+            " WHERE id = ANY (:ids) AND id BETWEEN :low AND :high AND state = 'claimed' AND claimed_by = :worker"
         ),
-        {"ids": list(message_ids), "worker": worker, "due": not_before},
+        {**given, "due": not_before},
     )
 
 
@@ -198,8 +222,10 @@ def _finish(database: Connection, outcomes: Sequence[tuple[int, Outcome]], now: 
         "details": [outcome.detail for _, outcome in outcomes],
         "jitters": [random.uniform(1 - RETRY_JITTER, 1 + RETRY_JITTER) for _ in outcomes],  # noqa: S311
     }
-    values = {"now": now, "worker": worker, "first": RETRY_FIRST_SECONDS, "most": RETRY_MOST_SECONDS}
-    database.execute(_FINISH, {**given, **values, "oldest": now - GIVE_UP_AFTER})
+    waits = {"first": RETRY_FIRST_SECONDS, "most": RETRY_MOST_SECONDS, "most_attempts": MOST_ATTEMPTS}
+    bounds = id_bounds([id_ for id_, _ in outcomes])
+    database.execute(_FINISH, {**given, **bounds, **waits, "now": now, "worker": worker})
+    _plan_next(database, [id_ for id_, outcome in outcomes if outcome.result == "accepted"], now)
 
 
 _FINISH = text(
@@ -207,25 +233,32 @@ _FINISH = text(
     WITH given AS (
         SELECT id, detail, attempts, message.uncertain OR result = 'uncertain' AS is_uncertain,
                CASE WHEN result = 'accepted' THEN 'sent'
-                    WHEN result = 'permanent' OR created_at < :oldest THEN 'dead'
+                    -- Only mail providers know a message that they have had before.
+                    WHEN result = 'uncertain' AND channel <> 'email' THEN 'dead'
+                    WHEN result = 'permanent' OR attempts >= :most_attempts THEN 'dead'
                     ELSE 'pending' END AS next_state,
                make_interval(secs => least(:most, :first * 2.0 ^ (attempts - 1)) * jitter) AS wait
           FROM unnest(CAST(:ids AS bigint[]), CAST(:numbers AS int[]), CAST(:results AS text[]),
                       CAST(:details AS text[]), CAST(:jitters AS float8[])) AS told (id, number, result, detail, jitter)
           JOIN message USING (id)
-         WHERE state = 'claimed' AND attempts = number AND (CAST(:worker AS text) IS NULL OR claimed_by = :worker)
+         WHERE message.id BETWEEN :low AND :high AND state = 'claimed' AND attempts = number
+           AND (CAST(:worker AS text) IS NULL OR claimed_by = :worker)
     ), ended AS (
         UPDATE message SET state = next_state, reason = detail, uncertain = is_uncertain,
                            claimed_by = NULL, lease_until = NULL,
                            finished_at = CASE WHEN next_state = 'pending' THEN NULL ELSE CAST(:now AS timestamptz) END,
                            due_at = CASE WHEN next_state = 'pending' THEN CAST(:now AS timestamptz) + wait
                                          ELSE due_at END
-          FROM given WHERE message.id = given.id RETURNING subscription_id, kind, next_state
+          FROM given WHERE message.id = given.id AND message.id BETWEEN :low AND :high
+        RETURNING shop_id, subscription_id, kind, next_state
+    ), told AS (
+        UPDATE subscription SET state_at = :now, reason = '',
+                                state = CASE next_state WHEN 'sent' THEN 'notified' ELSE 'undeliverable' END
+          FROM ended WHERE subscription.id = subscription_id AND kind = 'restock' AND next_state <> 'pending'
+                       AND subscription.state = 'released'
     )
-    UPDATE subscription SET state_at = :now, reason = '',
-                            state = CASE next_state WHEN 'sent' THEN 'notified' ELSE 'undeliverable' END
-      FROM ended WHERE subscription.id = subscription_id AND kind = 'restock' AND next_state <> 'pending'
-                   AND subscription.state = 'released'
+    INSERT INTO message_total (shop_id, state, messages)
+    SELECT shop_id, 'sent', count(*) FROM ended WHERE kind = 'restock' AND next_state = 'sent' GROUP BY shop_id
     """
 )
 
@@ -233,9 +266,10 @@ _FINISH = text(
 def recover(database: Connection, now: datetime, *, worker: str | None = None, limit: int = 1000) -> list[int]:
     """Take back what a dead worker held, from the record of its attempts; returns the shops concerned.
 
-    Not begun: pending again. Begun and answered: finished as the answer says. Begun and not answered: uncertain, and
-    the message (e-mail) is sent again with the same Message-ID. Uncertain is also what was claimed before the database
-    crashed: its last records of attempts, for which nobody waited for the disk, may be gone.
+    Not begun: pending again. Begun and answered: finished as the answer says. Begun and not answered: uncertain; a mail
+    is sent again with the same Message-ID, a message of another channel is given up and listed. Uncertain is also what
+    was claimed before the database crashed: its last records of attempts, for which nobody waited for the disk, may be
+    gone. What was claimed in the future was claimed before the clock was set back, and may have been before a crash.
 
     Args:
         database: a transaction.
@@ -246,11 +280,11 @@ def recover(database: Connection, now: datetime, *, worker: str | None = None, l
     rows = database.execute(
         text(
             """
-            SELECT message.id, message.shop_id, attempts, outcome, detail,
+            SELECT message.id, message.shop_id, channel, attempts, outcome, detail,
                    number IS NOT NULL OR claimed_at < (
                        -- A crash empties the statistics, also one that only some of the server's processes had.
                        SELECT greatest(pg_postmaster_start_time(), stats_reset) FROM pg_stat_wal
-                   ) AS perhaps_begun
+                   ) OR claimed_at > clock_timestamp() AS perhaps_begun
               FROM message
               LEFT JOIN delivery_attempt ON message_id = message.id AND number = attempts
              WHERE message.state = 'claimed'
@@ -261,16 +295,20 @@ def recover(database: Connection, now: datetime, *, worker: str | None = None, l
         {"worker": worker, "limit": limit},
     ).all()
     answered = [(row.id, Outcome(row.outcome, row.detail, row.attempts)) for row in rows if row.outcome]
+    unanswered = [row.id for row in rows if not row.outcome]
     uncertain = [row.id for row in rows if row.perhaps_begun and not row.outcome]
     _finish(database, answered, now, None)
     _mark_uncertain(database, uncertain, now)
+    unclear = Outcome("uncertain", "Nobody knows whether it was delivered.")
+    others = [row for row in rows if row.id in set(uncertain) and row.channel != "email"]
+    _finish(database, [(row.id, replace(unclear, attempt=row.attempts)) for row in others], now, None)
     database.execute(
         text(
             "UPDATE message SET state = 'pending', claimed_by = NULL, lease_until = NULL,"
             " attempts = attempts - (id <> ALL (CAST(:uncertain AS bigint[])))::int"
-            " WHERE id = ANY (:ids) AND state = 'claimed'"
+            " WHERE id = ANY (:ids) AND id BETWEEN :low AND :high AND state = 'claimed'"
         ),
-        {"ids": [row.id for row in rows if not row.outcome], "uncertain": uncertain},
+        {"ids": unanswered, **id_bounds(unanswered), "uncertain": uncertain},
     )
     return sorted({row.shop_id for row in rows})
 
@@ -315,16 +353,32 @@ def try_again(database: Connection, shop_id: int, message_id: int, now: datetime
 
 def shops_with_work(database: Connection, now: datetime) -> list[tuple[int, int]]:
     """Shops that have messages due, and how many (counted up to 1,000)."""
-    rows = database.execute(
-        text(
-            """
-            SELECT shop.id, due.messages FROM shop CROSS JOIN LATERAL (
-                SELECT count(*) AS messages FROM (
-                    SELECT FROM message WHERE shop_id = shop.id AND state = 'pending' AND due_at <= :now LIMIT 1000
-                ) AS found) AS due
-             WHERE due.messages > 0 AND shop.uninstalled_at IS NULL
-            """
-        ),
-        {"now": now},
+    return [(row.shop_id, row.messages) for row in database.execute(_SHOPS_WITH_WORK, {"now": now})]
+
+
+# From one shop with pending messages to the next, along their index: shops without any cost nothing.
+_SHOPS_WITH_WORK = text(
+    """
+    WITH RECURSIVE pending AS (
+        SELECT min(shop_id) AS shop_id FROM message WHERE state = 'pending'
+        UNION ALL
+        SELECT (SELECT min(message.shop_id) FROM message
+                 WHERE state = 'pending' AND message.shop_id > pending.shop_id)
+          FROM pending WHERE pending.shop_id IS NOT NULL
     )
-    return [(row.id, row.messages) for row in rows]
+    SELECT pending.shop_id, due.messages
+      FROM pending
+     CROSS JOIN LATERAL (  -- LIMIT: one look-up for each, whatever the planner thinks of reading all shops
+         SELECT coalesce(flow.state, 'live') = 'live' AS is_live
+           FROM shop LEFT JOIN flow ON flow.shop_id = shop.id AND trigger = 'back_in_stock'
+          WHERE shop.id = pending.shop_id AND uninstalled_at IS NULL AND paused_at IS NULL LIMIT 1
+     ) AS shop
+     CROSS JOIN LATERAL (
+         SELECT count(*) AS messages FROM (
+             SELECT FROM message
+              WHERE message.shop_id = pending.shop_id AND message.state = 'pending' AND due_at <= :now
+                AND (kind = 'confirmation' OR shop.is_live) LIMIT 1000
+         ) AS found) AS due
+     WHERE due.messages > 0
+    """
+)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, RowMapping, text
 
-from plugin.domain.rules import is_sellable, release_now
+from plugin.domain.rules import RestockSettings, is_sellable, release_now
 from plugin.domain.shops import Shop
 
 MOST_LINES = 100
@@ -25,26 +25,36 @@ class Line:
     unconfirmed: int
     oldest_at: datetime | None
     next_release_at: datetime | None
+    minimum_inventory: int
+    """From how many units on it counts as back."""
     notify_now: int
-    """How many "notify now" would tell; 0 when the variant cannot be bought."""
+    """How many "notify now" would tell; 0 when the variant cannot be bought, or the flow is not live."""
 
 
 def waiting_lines(database: Connection, shop: Shop) -> list[Line]:
     """Variants with people in line, the longest line first, at most 100."""
     rows = database.execute(_LINES, {"shop": shop.id, "limit": MOST_LINES}).mappings()
-    return [Line(**row, notify_now=_tellable(shop, row["available"], row["waiting"])) for row in rows]
+    return [_line(shop, row) for row in rows]
 
 
-def _tellable(shop: Shop, available: int | None, waiting: int) -> int:
-    if not is_sellable(available, shop.rules):
+def _line(shop: Shop, row: RowMapping) -> Line:
+    facts = dict(row)
+    rules = shop.rules_with(facts.pop("overrides"))
+    tellable = _tellable(rules, row["available"], row["waiting"]) if shop.flow.is_live else 0
+    return Line(**facts, minimum_inventory=rules.minimum_inventory, notify_now=tellable)
+
+
+def _tellable(rules: RestockSettings, available: int | None, waiting: int) -> int:
+    if not is_sellable(available, rules):
         return 0
-    limit = release_now(available, shop.rules).limit
+    limit = release_now(available, rules).limit
     return waiting if limit is None else min(limit, waiting)
 
 
 _LINES = text(
     """
-    SELECT line.variant_id, product_title, variant_title, available, waiting, unconfirmed, oldest_at, next_release_at
+    SELECT line.variant_id, product_title, variant_title, available, overrides, waiting, unconfirmed,
+           oldest_at, next_release_at
       FROM (SELECT variant_id, count(*) FILTER (WHERE state = 'waiting') AS waiting,
                    count(*) FILTER (WHERE state = 'unconfirmed') AS unconfirmed,
                    min(joined_at) FILTER (WHERE state = 'waiting') AS oldest_at
@@ -58,18 +68,55 @@ _LINES = text(
 
 
 def message_counts(database: Connection, shop_id: int) -> dict[str, int]:
-    """Restock messages by state, all time."""
-    query = text(
-        "SELECT state, count(*) AS messages FROM message WHERE shop_id = :shop AND kind = 'restock' GROUP BY state"
-    )
-    found = {row.state: int(row.messages) for row in database.execute(query, {"shop": shop_id})}
+    """Restock messages by state, all time; those given up as far as they are kept."""
+    found = {row.state: int(row.messages) for row in database.execute(_COUNTS, {"shop": shop_id})}
     return {state: found.get(state, 0) for state in ("pending", "claimed", "sent", "skipped", "dead")}
+
+
+# What is unfinished is few and has an index for each state; of the rest a total is kept.
+_COUNTS = text(
+    """
+    SELECT state, sum(messages) AS messages FROM message_total WHERE shop_id = :shop GROUP BY state
+    UNION ALL
+    SELECT 'pending', count(*) FROM message WHERE shop_id = :shop AND state = 'pending' AND kind = 'restock'
+    UNION ALL
+    SELECT 'claimed', count(*) FROM message WHERE shop_id = :shop AND state = 'claimed' AND kind = 'restock'
+    UNION ALL
+    SELECT 'dead', count(*) FROM message WHERE shop_id = :shop AND state = 'dead' AND kind = 'restock'
+    """
+)
+
+
+def add_up(database: Connection) -> None:
+    """Make one row of each shop's totals: every batch of messages adds its own, so that none waits for another."""
+    database.execute(
+        text(
+            """
+            WITH several AS (
+                SELECT shop_id, state FROM message_total GROUP BY shop_id, state HAVING count(*) > 1
+            ), taken AS (
+                DELETE FROM message_total USING several
+                 WHERE message_total.shop_id = several.shop_id AND message_total.state = several.state
+                RETURNING message_total.*
+            )
+            INSERT INTO message_total (shop_id, state, messages)
+            SELECT shop_id, state, sum(messages) FROM taken GROUP BY shop_id, state
+            """
+        )
+    )
+
+
+def waiting(database: Connection, shop: Shop) -> tuple[int, int]:
+    """How many wait in all, and how many of them "notify now" would tell."""
+    lines = [_line(shop, row) for row in database.execute(_LINES, {"shop": shop.id, "limit": None}).mappings()]
+    return sum(line.waiting for line in lines), sum(line.notify_now for line in lines)
 
 
 def dead_letters(database: Connection, shop_id: int) -> list[Any]:
     """Messages that were given up, newest first, at most 50."""
     query = text(
-        "SELECT message.id, kind, message.reason, attempts, finished_at, email, variant_id FROM message"
+        "SELECT message.id, kind, message.state, message.channel, message.reason, attempts, finished_at AS at, email,"
+        " variant_id FROM message"
         " JOIN subscription ON subscription.id = subscription_id"
         " WHERE message.shop_id = :shop AND message.state = 'dead' ORDER BY message.id DESC LIMIT :limit"
     )
@@ -79,9 +126,10 @@ def dead_letters(database: Connection, shop_id: int) -> list[Any]:
 def uncertain(database: Connection, shop_id: int) -> list[Any]:
     """Hand-overs whose outcome nobody knows, newest first, with what became of the message, at most 50."""
     query = text(
-        "SELECT message.id, begun_at, number, message.state, email FROM delivery_attempt"
+        "SELECT message.id, begun_at AS at, number AS attempts, message.state, message.channel, message.reason, email,"
+        " variant_id FROM delivery_attempt"
         " JOIN message ON message.id = message_id JOIN subscription ON subscription.id = subscription_id"
         " WHERE message.shop_id = :shop AND message.uncertain AND outcome = 'uncertain'"
-        " ORDER BY begun_at DESC LIMIT :limit"
+        " ORDER BY message.id DESC, number DESC LIMIT :limit"
     )
     return list(database.execute(query, {"shop": shop_id, "limit": MOST_MESSAGES}).mappings())

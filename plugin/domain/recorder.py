@@ -12,17 +12,21 @@ import psycopg
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
-from plugin.db import NOTICE_A_DEAD_NETWORK
+from plugin.db import NOTICE_A_DEAD_CLIENT, NOTICE_A_DEAD_NETWORK
+from plugin.partitions import id_bounds
 
-# One statement for the end of one hand-over and the beginning of another: half the work for the database.
-STEP = b"""
+# One statement for the end of one hand-over and the beginning of another: half the work for the database. It is
+# prepared for each month (there is hardly ever more than one), so that its plan knows no partition but that month's.
+STEP = """
     WITH ended AS (
         UPDATE delivery_attempt SET ended_at = clock_timestamp(), outcome = $3, detail = $4
-         WHERE message_id = $1 AND number = $2 AND outcome IS NULL
+         WHERE message_id = $1 AND message_id BETWEEN {0[low]} AND {0[high]} AND number = $2 AND outcome IS NULL
+    ), upcoming AS MATERIALIZED ( -- found by its id and not among all that are claimed, whatever the planner believes
+        SELECT * FROM message WHERE id = $5 AND id BETWEEN {1[low]} AND {1[high]}
     )
     INSERT INTO delivery_attempt (message_id, number, begun_at)
-    SELECT id, attempts, clock_timestamp() FROM message
-     WHERE id = $5 AND attempts = $6 AND state = 'claimed' AND claimed_by = $7 AND lease_until > clock_timestamp()
+    SELECT id, attempts, clock_timestamp() FROM upcoming
+     WHERE attempts = $6 AND state = 'claimed' AND claimed_by = $7 AND lease_until > clock_timestamp()
     ON CONFLICT DO NOTHING
 """
 
@@ -54,14 +58,16 @@ class Recorder:
             RecorderError: the database is not there.
         """
         try:
-            self._connection = psycopg.connect(conninfo, autocommit=True, connect_timeout=10, **NOTICE_A_DEAD_NETWORK)
+            self._connection = psycopg.connect(
+                conninfo, autocommit=True, connect_timeout=10, options=NOTICE_A_DEAD_CLIENT, **NOTICE_A_DEAD_NETWORK
+            )
         except psycopg.OperationalError as error:
             raise RecorderError("The database cannot be reached.") from error
         self._connection.execute("SET synchronous_commit = off")
         self._worker = worker.encode()
         self._libpq: PGconn = self._connection.pgconn
-        self._libpq.prepare(b"step", STEP)
         self._libpq.enter_pipeline_mode()
+        self._prepared: set[bytes] = set()
         self._asked: deque[int | None] = deque()  # the begins that were sent, in order; None for none
         self._begun: dict[int, bool] = {}
 
@@ -77,8 +83,13 @@ class Recorder:
         """
         end = [_text(value) for value in ended] if ended else [None] * 4
         begin = [_text(value) for value in begins] if begins else [None] * 2
+        months = [id_bounds([part[0]] if part else []) for part in (ended, begins)]
+        name = b"step_%d_%d" % (months[0]["low"], months[1]["low"])
         try:
-            self._libpq.send_query_prepared(b"step", [*end, *begin, self._worker])
+            if name not in self._prepared:
+                self._libpq.send_prepare(name, STEP.format(*months).encode())
+                self._prepared.add(name)
+            self._libpq.send_query_prepared(name, [*end, *begin, self._worker])
             self._libpq.pipeline_sync()
             self._libpq.flush()
         except psycopg.OperationalError as error:

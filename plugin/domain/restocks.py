@@ -11,7 +11,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 from plugin.domain import rules
-from plugin.domain.rules import Quantity, Release
+from plugin.domain.last_look import GOES_ON
+from plugin.domain.rules import Quantity, Release, RestockSettings
 from plugin.domain.shops import Shop
 
 DUE_BATCH = 100
@@ -51,18 +52,27 @@ class StockChange(NamedTuple):
     after: Quantity
     stock_at: datetime | None
     """The platform's own time of the change."""
+    rules: RestockSettings
+    """Those of this variant."""
 
 
-def lock_variant(database: Connection, shop_id: int, variant_id: str) -> tuple[bool, Quantity]:
-    """Lock the variant's row against other changes of its stock; (known, quantity)."""
+class Standing(NamedTuple):
+    """What a variant's row says that decides whether it can be bought."""
+
+    available: Quantity
+    rules: RestockSettings
+
+
+def lock_variant(database: Connection, shop: Shop, variant_id: str) -> Standing | None:
+    """Lock the variant's row against other changes of its stock; None when the shop does not sell it."""
     row = database.execute(
         text(
-            "SELECT available FROM variant WHERE shop_id = :shop AND variant_id = :variant AND removed_at IS NULL"
-            " FOR NO KEY UPDATE"
+            "SELECT available, overrides FROM variant"
+            " WHERE shop_id = :shop AND variant_id = :variant AND removed_at IS NULL FOR NO KEY UPDATE"
         ),
-        {"shop": shop_id, "variant": variant_id},
+        {"shop": shop.id, "variant": variant_id},
     ).first()
-    return (False, 0) if row is None else (True, row.available)
+    return None if row is None else Standing(row.available, shop.rules_with(row.overrides))
 
 
 def line_states(database: Connection, shop_id: int, variant_ids: list[str]) -> dict[str, LineState]:
@@ -89,8 +99,11 @@ def line_states(database: Connection, shop_id: int, variant_ids: list[str]) -> d
 def stock_changed(
     database: Connection, shop: Shop, change: StockChange, line: LineState, now: datetime
 ) -> list[Released]:
-    """Apply rule 1 to a change that the caller has written; a release that was due comes first (rule 3)."""
-    place = _Place(database, shop, change.variant_id, now)
+    """Apply rule 1 to a change that the caller has written; a release that was due comes first (rule 3).
+
+    While the flow is not live nobody is let out: who waits goes on waiting.
+    """
+    place = _Place(database, shop, change.variant_id, change.rules, now)
     done: list[Released] = []
     if line.is_due(now):
         done = place.release_due(change.before, line)
@@ -98,12 +111,14 @@ def stock_changed(
     release = rules.on_stock_change(
         change.before,
         change.after,
-        shop.rules,
+        change.rules,
         restock_open=line.restock_id is not None,
         someone_waits=line.someone_waits,
     )
-    if release:
+    if release and shop.flow.is_live:
         done.append(place.let_out(change.after, release, _Cause(None, "stock")))
+    elif release:
+        place.hold_back()
     return done
 
 
@@ -115,7 +130,7 @@ def release_due(database: Connection, shop: Shop, now: datetime) -> list[Release
     # The variant is locked before its restock, as everywhere: the same order, so no deadlock.
     rows = database.execute(
         text(
-            "SELECT variant.variant_id, available FROM restock JOIN variant USING (shop_id, variant_id)"
+            "SELECT variant.variant_id, available, overrides FROM restock JOIN variant USING (shop_id, variant_id)"
             " WHERE shop_id = :shop AND closed_at IS NULL AND next_release_at <= :now"
             " ORDER BY next_release_at, restock.id LIMIT :limit FOR NO KEY UPDATE OF variant SKIP LOCKED"
         ),
@@ -123,25 +138,38 @@ def release_due(database: Connection, shop: Shop, now: datetime) -> list[Release
     ).all()
     lines = line_states(database, shop.id, [row.variant_id for row in rows])
     done: list[Released] = []
-    for variant_id, quantity in rows:
+    for variant_id, quantity, overrides in rows:
         line = lines.get(variant_id, NOBODY)
         if line.is_due(now):
-            done += _Place(database, shop, variant_id, now).release_due(quantity, line)
+            place = _Place(database, shop, variant_id, shop.rules_with(overrides), now)
+            done += place.release_due(quantity, line)
     return done
 
 
+def is_release_due(database: Connection, shop_id: int, now: datetime) -> bool:
+    """Whether an open restock of a shop is to release again."""
+    query = text(
+        "SELECT EXISTS (SELECT FROM restock WHERE shop_id = :shop AND closed_at IS NULL AND next_release_at <= :now)"
+    )
+    return bool(database.execute(query, {"shop": shop_id, "now": now}).scalar_one())
+
+
 def notify_now(database: Connection, shop: Shop, variant_id: str, now: datetime) -> Released | None:
-    """The merchant's "notify now" (rule 5); None when the variant is unknown, not sellable or nobody waits."""
-    known, quantity = lock_variant(database, shop.id, variant_id)
-    if not known:
+    """The merchant's "notify now" (rule 5).
+
+    None when the variant is unknown, not sellable or nobody waits, or while the flow is not live.
+    """
+    standing = lock_variant(database, shop, variant_id)
+    if standing is None or not shop.flow.is_live:
         return None
-    place = _Place(database, shop, variant_id, now)
+    quantity = standing.available
+    place = _Place(database, shop, variant_id, standing.rules, now)
     line = place.line()
     due: list[Released] = []
     if line.is_due(now):
         due = place.release_due(quantity, line)
         line = place.line()
-    release = rules.on_notify_now(quantity, shop.rules, someone_waits=line.someone_waits)
+    release = rules.on_notify_now(quantity, standing.rules, someone_waits=line.someone_waits)
     if release is None:
         return due[0] if due else None
     released = place.let_out(quantity, release, _Cause(line.restock_id, "notify_now"))
@@ -165,6 +193,7 @@ class _Place:
     database: Connection
     shop: Shop
     variant_id: str
+    rules: RestockSettings
     now: datetime
 
     def line(self) -> LineState:
@@ -173,11 +202,14 @@ class _Place:
     def release_due(self, quantity: Quantity, line: LineState) -> list[Released]:
         """Release again, or close the restock (rule 3)."""
         assert line.restock_id is not None
-        waits = self._waited_before(line.next_release_at)
-        release = rules.on_release_due(quantity, self.shop.rules, someone_waits=waits)
+        waits = self._waited_before(line)
+        release = rules.on_release_due(quantity, self.rules, someone_waits=waits)
+        if release and not self.shop.flow.is_live:
+            self._set_due(line.restock_id, None, "flow_not_live")
+            return []
         if release:
             return [self.let_out(quantity, release, _Cause(line.restock_id, "due", line.next_release_at))]
-        reason = "nobody_waits" if rules.is_sellable(quantity, self.shop.rules) else "not_sellable"
+        reason = "nobody_waits" if rules.is_sellable(quantity, self.rules) else "not_sellable"
         self._set_due(line.restock_id, None, reason)
         return []
 
@@ -191,27 +223,34 @@ class _Place:
             restock_id = cause.restock_id
             self._set_due(restock_id, due_at, "everyone_told")
         release_id = self._record_release(restock_id, quantity)
-        people = self._move_line(release_id, release.limit, cause.joined_before)
+        people = self._move_line(release_id, release.limit, cause)
         counted = text("UPDATE release SET people = :people WHERE id = :release")
         self.database.execute(counted, {"people": people, "release": release_id})
         return Released(self.variant_id, release_id, people)
 
-    def _waited_before(self, moment: datetime | None) -> bool:
+    def _waited_before(self, line: LineState) -> bool:
         """Whether someone joined before a release was due: it happens before anything else of its moment."""
         query = text(
-            "SELECT EXISTS (SELECT FROM subscription WHERE shop_id = :shop AND variant_id = :variant"
-            " AND state = 'waiting' AND joined_at < :moment)"
+            f"""
+            SELECT EXISTS (SELECT FROM subscription WHERE shop_id = :shop AND variant_id = :variant
+                              AND state = 'waiting' AND joined_at < :moment AND {_NOT_LEFT_OUT})
+            """  # noqa: S608
         )
-        return bool(self.database.execute(query, {**self._key(), "moment": moment}).scalar_one())
+        values = {**self._key(), "moment": line.next_release_at, "restock": line.restock_id, "now": self.now}
+        return bool(self.database.execute(query, {**values, "left_out": GOES_ON}).scalar_one())
 
-    def _open_restock(self, cause: str, due_at: datetime | None) -> int:
+    def hold_back(self) -> None:
+        """Record a restock of which nobody is told, as the flow is not live."""
+        self._open_restock("stock", None, "flow_not_live")
+
+    def _open_restock(self, cause: str, due_at: datetime | None, reason: str = "everyone_told") -> int:
         values = {
             **self._key(),
             "cause": cause,
             "now": self.now,
             "due": due_at,
             "closed": self.now if due_at is None else None,
-            "reason": "everyone_told" if due_at is None else "",
+            "reason": reason if due_at is None else "",
         }
         query = text(
             "INSERT INTO restock (shop_id, variant_id, cause, opened_at, next_release_at, closed_at, close_reason)"
@@ -233,7 +272,7 @@ class _Place:
         self.database.execute(query, values)
 
     def _record_release(self, restock_id: int, quantity: Quantity) -> int:
-        settings = self.shop.rules
+        settings = self.rules
         values = {
             **self._key(),
             "restock": restock_id,
@@ -250,33 +289,44 @@ class _Place:
         )
         return int(self.database.execute(query, values).scalar_one())
 
-    def _move_line(self, release_id: int, limit: int | None, joined_before: datetime | None) -> int:
+    def _move_line(self, release_id: int, limit: int | None, cause: "_Cause") -> int:
         """Let the oldest out and write one message for each, in the order of the line; returns how many."""
         values = {
             **self._key(),
             "release": release_id,
             "limit": limit,
-            "before": joined_before,
+            "before": cause.joined_before,
             "now": self.now,
+            "restock": cause.restock_id,
+            "left_out": GOES_ON,
+            "channel": self.shop.flow.message(1).channel,
         }
+        self.database.execute(_HOWEVER_LONG)
         return int(self.database.execute(_MOVE_LINE, values).rowcount)
 
     def _key(self) -> dict[str, object]:
         return {"shop": self.shop.id, "variant": self.variant_id}
 
 
+# A long line must not be a reason to lose the restock.
+_HOWEVER_LONG = text("SET LOCAL statement_timeout = 0")
+# Who was left out of this very restock, as by smart sending, lets those behind go first; the next one counts anew.
+_NOT_LEFT_OUT = (
+    "(reason <> ALL (:left_out) OR state_at < coalesce((SELECT opened_at FROM restock WHERE id = :restock), :now))"
+)
 _MOVE_LINE = text(
-    """
+    f"""
     WITH line AS (
         SELECT id, joined_at FROM subscription
          WHERE shop_id = :shop AND variant_id = :variant AND state = 'waiting'
            AND (CAST(:before AS timestamptz) IS NULL OR joined_at < :before)
+           AND {_NOT_LEFT_OUT}
          ORDER BY joined_at, id LIMIT :limit FOR UPDATE
     ), let_out AS (
         UPDATE subscription SET state = 'released', reason = '', state_at = :now
           FROM line WHERE subscription.id = line.id RETURNING line.id, line.joined_at
     )
-    INSERT INTO message (shop_id, subscription_id, release_id, kind, due_at, created_at)
-    SELECT :shop, id, :release, 'restock', :now, :now FROM let_out ORDER BY joined_at, id
-    """
+    INSERT INTO message (shop_id, subscription_id, release_id, kind, channel, due_at, created_at)
+    SELECT :shop, id, :release, 'restock', :channel, :now, :now FROM let_out ORDER BY joined_at, id
+    """  # noqa: S608
 )

@@ -1,16 +1,23 @@
 """Shops: creating them, finding them, their settings."""
 
+import base64
 import hashlib
+import hmac
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, RowMapping, text
 
+from plugin.domain import flows, settings_history
+from plugin.domain.flows import Flow
 from plugin.domain.rules import RestockSettings
+from plugin.domain.settings_history import Change
 
+RULES_LOCK = 7_365_005
 LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -47,6 +54,11 @@ class Shop:
     feed: str
     feed_interval_seconds: int
     feed_max_loss_percent: int
+    flow: Flow = flows.USUAL
+    """What is sent when a variant is back."""
+    paused_at: datetime | None = None
+    """Since when nothing is sent for this shop, by its own wish."""
+    messages_per_minute: int | None = None
 
     @property
     def origins(self) -> frozenset[str]:
@@ -54,6 +66,19 @@ class Shop:
         scheme, _, host = self.domain.partition("://")
         twin = host.removeprefix("www.") if host.startswith("www.") else f"www.{host}"
         return frozenset({self.domain, f"{scheme}://{twin}"})
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing is sent for this shop at present."""
+        return self.paused_at is not None
+
+    def rules_with(self, overrides: Mapping[str, Any] | None) -> RestockSettings:
+        """The rules for a variant.
+
+        Args:
+            overrides: what stands in `variant.overrides`.
+        """
+        return replace(self.rules, **overrides) if overrides else self.rules
 
     @property
     def mail_from(self) -> tuple[str, str]:
@@ -71,16 +96,17 @@ class NewShop:
     api_key: str
 
 
-def create_shop(
+def create_shop(  # noqa: PLR0913 (what a shop is made of)
     database: Connection,
     *,
     platform: str,
     name: str,
     domain: str,
     feed: str = "",
+    platform_shop_id: str = "",
     allow_loopback: bool = False,
 ) -> NewShop:
-    """Make a shop.
+    """Make a shop; without an id of the platform's own it is known by its public key.
 
     Raises:
         ShopError: the name is empty or the domain is not an origin.
@@ -91,18 +117,20 @@ def create_shop(
     new = NewShop(0, secrets.token_urlsafe(16), secrets.token_urlsafe(32))
     shop_id = database.execute(
         text(
-            "INSERT INTO shop (platform, name, domain, public_key, api_key_hash, feed)"
-            " VALUES (:platform, :name, :domain, :public_key, :api_key_hash, :feed) RETURNING id"
+            "INSERT INTO shop (platform, name, domain, public_key, platform_shop_id, api_key_hash, feed)"
+            " VALUES (:platform, :name, :domain, :public_key, :platform_shop_id, :api_key_hash, :feed) RETURNING id"
         ),
         {
             "platform": platform,
             "name": name.strip(),
             "domain": origin,
             "public_key": new.public_key,
+            "platform_shop_id": platform_shop_id or new.public_key,
             "api_key_hash": _hashed(new.api_key),
             "feed": feed,
         },
     ).scalar_one()
+    _read_feed_now(database, shop_id)
     return NewShop(shop_id, new.public_key, new.api_key)
 
 
@@ -137,6 +165,29 @@ def by_public_key(database: Connection, public_key: str) -> Shop | None:
     return _find(database, "public_key", public_key)
 
 
+def by_platform(database: Connection, platform: str, platform_shop_id: str) -> Shop | None:
+    """The shop that a platform knows by this id, or None."""
+    query = f"{_SELECT} WHERE platform = :platform AND platform_shop_id = :id AND uninstalled_at IS NULL"
+    row = database.execute(text(query), {"platform": platform, "id": platform_shop_id}).mappings().first()
+    return _shop(row) if row else None
+
+
+def uninstall(database: Connection, shop_id: int, now: datetime) -> None:
+    """The shop has removed the application: nothing is sent for it any more, and nothing is left open."""
+    values = {"id": shop_id, "now": now}
+    database.execute(text("UPDATE shop SET uninstalled_at = :now WHERE id = :id"), values)
+    withdraw = "UPDATE message SET state = 'skipped', reason = 'uninstalled', finished_at = :now"
+    database.execute(text(f"{withdraw} WHERE shop_id = :id AND state = 'pending'"), values)
+    close = "UPDATE restock SET closed_at = :now, next_release_at = NULL, close_reason = 'uninstalled'"
+    database.execute(text(f"{close} WHERE shop_id = :id AND closed_at IS NULL"), values)
+
+
+def webhook_secret(secret_key: str, shop: Shop) -> str:
+    """What signs a shop's own webhooks, `whsec_...`: made from the installation's secret key and stored nowhere."""
+    content = b"stockbell webhook\0%d\0" % shop.id + shop.public_key.encode()
+    return "whsec_" + base64.b64encode(hmac.digest(secret_key.encode(), content, hashlib.sha256)).decode()
+
+
 def by_api_key(database: Connection, api_key: str) -> Shop | None:
     """The shop whose API key this is, or None."""
     return _find(database, "api_key_hash", _hashed(api_key))
@@ -146,7 +197,7 @@ def of_merchant(database: Connection, merchant_id: int) -> list[Shop]:
     """The shops that a merchant may see, oldest first."""
     rows = database.execute(
         text(
-            "SELECT shop.*, shop.xmin::text AS version FROM shop JOIN membership ON membership.shop_id = shop.id"
+            f"{_SELECT} JOIN membership ON membership.shop_id = shop.id"
             " WHERE merchant_id = :merchant AND uninstalled_at IS NULL ORDER BY shop.id"
         ),
         {"merchant": merchant_id},
@@ -154,13 +205,14 @@ def of_merchant(database: Connection, merchant_id: int) -> list[Shop]:
     return [_shop(row) for row in rows.mappings()]
 
 
-def change_settings(database: Connection, shop_id: int, changes: Mapping[str, Any]) -> None:
-    """Write checked settings; releases nothing (rule 4).
+def change_settings(database: Connection, shop_id: int, changes: Mapping[str, Any], by: str = "command line") -> None:
+    """Write checked settings and keep what they were; releases nothing (rule 4).
 
     Args:
         database: a transaction.
         shop_id: the shop.
         changes: any of the names in `SETTINGS`; customers_per_unit is "all" or a number.
+        by: who changes them, for the history.
 
     Raises:
         ShopError: a name is unknown or a rule's number is below 1.
@@ -169,24 +221,78 @@ def change_settings(database: Connection, shop_id: int, changes: Mapping[str, An
     if unknown:
         raise ShopError(min(unknown), "unknown setting")
     values = dict(changes)
-    for name in RULE_SETTINGS & set(values):
-        try:
-            RestockSettings(**{name: values[name]})
-        except ValueError as error:
-            raise ShopError(name, str(error).removeprefix(f"{name} ")) from error
+    checked_rules({name: values[name] for name in RULE_SETTINGS & set(values)})
+    row = database.execute(text(f"{_SELECT} WHERE shop.id = :id FOR NO KEY UPDATE OF shop"), {"id": shop_id})
+    before = settings_of(_shop(row.mappings().one()))
+    kept = [Change(name, _plain(before[name]), _plain(values[name])) for name in sorted(values)]
+    settings_history.add(database, shop_id, kept, by)
+    if "paused" in values and values.pop("paused") != before["paused"]:
+        paused_at = "NULL" if before["paused"] else "now()"
+        database.execute(text(f"UPDATE shop SET paused_at = {paused_at} WHERE id = :id"), {"id": shop_id})  # noqa: S608
     if values.get("customers_per_unit") == "all":
         values["customers_per_unit"] = None
-    if "feed" in values or "feed_interval_seconds" in values:
-        database.execute(text("DELETE FROM feed_schedule WHERE shop_id = :id"), {"id": shop_id})
     if values:
         columns = ", ".join(f"{name} = :{name}" for name in values)  # only names from SETTINGS
         database.execute(text(f"UPDATE shop SET {columns} WHERE id = :id"), {**values, "id": shop_id})  # noqa: S608
+    if any(values.get(name, before[name]) != before[name] for name in ("feed", "feed_interval_seconds")):
+        _read_feed_now(database, shop_id)
+
+
+def _read_feed_now(database: Connection, shop_id: int) -> None:
+    """Make a shop's feed due; a shop without one has no place in the schedule."""
+    database.execute(text("DELETE FROM feed_schedule WHERE shop_id = :id"), {"id": shop_id})
+    database.execute(
+        text("INSERT INTO feed_schedule (shop_id, due_at) SELECT id, now() FROM shop WHERE id = :id AND feed <> ''"),
+        {"id": shop_id},
+    )
+
+
+def checked_rules(values: Mapping[str, Any]) -> None:
+    """Refuse what no rule covers.
+
+    Raises:
+        ShopError: a name that is none of a rule, or a number below 1.
+    """
+    for name, value in values.items():
+        if name not in RULE_SETTINGS:
+            raise ShopError(name, f"must be one of {', '.join(sorted(RULE_SETTINGS))}")
+        try:
+            RestockSettings(**{name: value})
+        except ValueError as error:
+            raise ShopError(name, str(error).removeprefix(f"{name} ")) from error
+
+
+def settings_of(shop: Shop) -> dict[str, Any]:
+    """All settings by name, as `change_settings` takes them."""
+    rules = {name: getattr(shop.rules, name) for name in RULE_SETTINGS}
+    return {**{name: getattr(shop, name) for name in SETTINGS - RULE_SETTINGS}, **rules}
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def share_rules(database: Connection, shop_id: int) -> None:
+    """Until this transaction ends, nobody changes which locations count, nor an override."""
+    database.execute(
+        text("SELECT pg_advisory_xact_lock_shared(:lock, CAST(:shop AS integer))"),
+        {"lock": RULES_LOCK, "shop": shop_id},
+    )
+
+
+def lock_rules(database: Connection, shop_id: int) -> None:
+    """Wait for everyone who shares the rules of this shop, and keep others out until this transaction ends."""
+    database.execute(
+        text("SELECT pg_advisory_xact_lock(:lock, CAST(:shop AS integer))"), {"lock": RULES_LOCK, "shop": shop_id}
+    )
 
 
 RULE_SETTINGS = {"minimum_inventory", "customers_per_unit", "wait_minutes"}
 SETTINGS = RULE_SETTINGS | {
     "double_opt_in",
     "locations",
+    "messages_per_minute",
+    "paused",
     "sender_name",
     "sender_email",
     "postal_address",
@@ -203,9 +309,15 @@ def _hashed(api_key: str) -> bytes:
 
 
 def _find(database: Connection, column: Literal["id", "public_key", "api_key_hash"], value: object) -> Shop | None:
-    query = f"SELECT *, xmin::text AS version FROM shop WHERE {column} = :value AND uninstalled_at IS NULL"  # noqa: S608
+    query = f"{_SELECT} WHERE shop.{column} = :value AND uninstalled_at IS NULL"
     row = database.execute(text(query), {"value": value}).mappings().first()
     return _shop(row) if row else None
+
+
+_SELECT = """
+    SELECT shop.*, shop.xmin::text AS version, flow.state AS flow_state, flow.messages AS flow_messages
+      FROM shop LEFT JOIN flow ON flow.shop_id = shop.id AND trigger = 'back_in_stock'
+"""
 
 
 def _shop(row: RowMapping) -> Shop:
@@ -215,9 +327,10 @@ def _shop(row: RowMapping) -> Shop:
         wait_minutes=row["wait_minutes"],
     )
     locations = row["locations"]
-    plain = set(Shop.__slots__) - {"rules", "locations"}
+    plain = set(Shop.__slots__) - {"rules", "locations", "flow"}
     return Shop(
         **{name: row[name] for name in plain},
         rules=rules,
         locations=None if locations is None else tuple(locations),
+        flow=flows.of_row(row["flow_state"], row["flow_messages"]),
     )

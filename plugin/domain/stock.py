@@ -1,9 +1,9 @@
 """Stock changes: from a platform, a feed or the API into the database, with the restocks that they cause."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
@@ -12,8 +12,6 @@ from plugin.domain import restocks, shops
 from plugin.domain.restocks import StockChange
 from plugin.domain.rules import Quantity
 from plugin.domain.shops import Shop
-
-LOCATIONS_LOCK = 7_365_005
 
 
 @dataclass(slots=True)
@@ -44,10 +42,8 @@ def apply_levels(database: Connection, shop: Shop, levels: Sequence[InventoryLev
         now: the moment of this change.
     """
     outcome = StockOutcome()
-    database.execute(
-        text("SELECT pg_advisory_xact_lock_shared(:lock, :shop)"), {"lock": LOCATIONS_LOCK, "shop": shop.id}
-    )
-    shop = shops.by_id(database, shop.id) or shop  # nobody changes its locations from here on
+    shops.share_rules(database, shop.id)
+    shop = shops.by_id(database, shop.id) or shop
     known = _lock(database, shop.id, {level.variant_id for level in levels})
     outcome.unknown = sorted({level.variant_id for level in levels} - set(known))
     levels = [level for level in levels if level.variant_id in known]
@@ -63,7 +59,8 @@ def apply_levels(database: Connection, shop: Shop, levels: Sequence[InventoryLev
         total = totals.get(variant_id, _Total(before.available, before.total_at))
         after, located_at = sums.get(variant_id, (total.available, None))
         moments = [moment for moment in (before.stock_at, total.at, located_at) if moment]
-        changes.append(StockChange(variant_id, before.available, after, max(moments, default=None)))
+        rules = shop.rules_with(before.overrides)
+        changes.append(StockChange(variant_id, before.available, after, max(moments, default=None), rules))
     _write(database, shop.id, changes, totals)
     outcome.changed = sum(change.before != change.after for change in changes)
     outcome.released = _react(database, shop, changes, now)
@@ -72,7 +69,7 @@ def apply_levels(database: Connection, shop: Shop, levels: Sequence[InventoryLev
 
 def counted_locations_changed(database: Connection, shop: Shop) -> None:
     """Work out every quantity anew after the shop chose other locations; releases nothing (rule 4)."""
-    database.execute(text("SELECT pg_advisory_xact_lock(:lock, :shop)"), {"lock": LOCATIONS_LOCK, "shop": shop.id})
+    shops.lock_rules(database, shop.id)
     located = "SELECT variant_id FROM inventory_level WHERE shop_id = :shop"
     lock = (
         f"SELECT FROM variant WHERE shop_id = :shop AND variant_id IN ({located}) ORDER BY variant_id FOR NO KEY UPDATE"
@@ -106,6 +103,7 @@ class _Known(NamedTuple):
     """The newest time of anything that is known about this variant's stock."""
     total_at: datetime | None
     """The time of the newest total."""
+    overrides: Mapping[str, Any] | None
 
 
 class _Total(NamedTuple):
@@ -118,13 +116,13 @@ def _lock(database: Connection, shop_id: int, variant_ids: Iterable[str]) -> dic
     """Lock the variants, always in the same order."""
     rows = database.execute(
         text(
-            "SELECT variant_id, available, stock_at, total_at FROM variant"
+            "SELECT variant_id, available, stock_at, total_at, overrides FROM variant"
             " WHERE shop_id = :shop AND variant_id = ANY (:variants)"
             " AND removed_at IS NULL ORDER BY variant_id FOR NO KEY UPDATE"
         ),
         {"shop": shop_id, "variants": list(variant_ids)},
     )
-    return {row.variant_id: _Known(row.available, row.stock_at, row.total_at) for row in rows}
+    return {row.variant_id: _Known(row.available, row.stock_at, row.total_at, row.overrides) for row in rows}
 
 
 def _is_older(moment: datetime | None, known: datetime | None) -> bool:

@@ -1,5 +1,6 @@
-"""The shopper's side: joining the line, confirming, leaving."""
+"""The shopper's side: joining the line and confirming; `plugin.domain.leaving` has the other end."""
 
+import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from enum import Enum
 
 from sqlalchemy import Connection, RowMapping, text
 
-from plugin.db import PreparedStatement
+from plugin.db import PreparedStatement, one_transaction
 from plugin.domain.rules import is_sellable
 from plugin.domain.shops import Shop
 
@@ -51,7 +52,7 @@ class Confirmation(Enum):
     WAITING = "waiting"
     """In line now (or already)."""
     IN_STOCK = "in_stock"
-    """The variant is back already: the page says so, no later mail."""
+    """In line now, and the variant is back already: the page says so."""
     ENDED = "ended"
     """The request was withdrawn or answered before."""
 
@@ -76,7 +77,7 @@ def join(
         ShopChangedError: the shop was changed since it was read; nothing was written.
     """
     unconfirmed = shop.double_opt_in
-    current, known, available, added, asked = _JOIN.one(
+    current, known, available, overrides, added, asked = _JOIN.one(
         database,
         shop.id,
         shop.version,
@@ -98,7 +99,8 @@ def join(
     message_due = asked == "t"
     if unconfirmed and may_ask_confirmation and added == "f":
         message_due = _ask_again(database, shop, request, now)
-    in_stock = is_sellable(None if available is None else int(available), shop.rules)
+    rules = shop.rules_with(json.loads(overrides) if overrides else None)
+    in_stock = is_sellable(None if available is None else int(available), rules)
     return Joined(in_stock=in_stock, message_due=message_due)
 
 
@@ -108,7 +110,7 @@ _JOIN = PreparedStatement(
     WITH current AS (
         SELECT FROM shop WHERE id = $1 AND xmin = $2::text::xid AND uninstalled_at IS NULL
     ), item AS (
-        SELECT available FROM variant
+        SELECT available, overrides FROM variant
          WHERE shop_id = $1 AND variant_id = $3 AND removed_at IS NULL
            AND EXISTS (SELECT FROM current) FOR SHARE
     ), added AS (
@@ -127,7 +129,8 @@ _JOIN = PreparedStatement(
         SELECT $1, id, 'confirmation', $11, $11 FROM added WHERE $12::boolean
         RETURNING id
     )
-    SELECT EXISTS (SELECT FROM current), EXISTS (SELECT FROM item), (SELECT available FROM item),
+    SELECT EXISTS (SELECT FROM current), EXISTS (SELECT FROM item),
+           (SELECT available FROM item), (SELECT overrides FROM item),
            EXISTS (SELECT FROM added), EXISTS (SELECT FROM asked)
     """,
 )
@@ -135,29 +138,34 @@ _JOIN = PreparedStatement(
 
 def _ask_again(database: Connection, shop: Shop, request: Request, now: datetime) -> bool:
     """Send the confirmation mail once more to who lost the first; not to who asks in quick succession."""
-    result = database.execute(
-        text(
-            """
-            INSERT INTO message (shop_id, subscription_id, kind, step, due_at, created_at)
-            SELECT :shop, subscription.id, 'confirmation', coalesce(max(step), 0) + 1, :now, :now
-              FROM subscription LEFT JOIN message ON subscription_id = subscription.id AND kind = 'confirmation'
-             WHERE subscription.shop_id = :shop AND variant_id = :variant AND email_key = :email_key
-               AND subscription.state = 'unconfirmed'
-             GROUP BY subscription.id
-            HAVING coalesce(max(message.created_at) < :before, true)
-               AND coalesce(bool_and(message.state NOT IN ('pending', 'claimed')), true)
-            ON CONFLICT DO NOTHING
-            """
-        ),
-        {
-            "shop": shop.id,
-            "variant": request.variant_id,
-            "email_key": request.email.lower(),
-            "now": now,
-            "before": now - CONFIRM_AGAIN_AFTER,
-        },
-    )
-    return bool(result.rowcount)
+    values = {
+        "shop": shop.id,
+        "variant": request.variant_id,
+        "email_key": request.email.lower(),
+        "now": now,
+        "before": now - CONFIRM_AGAIN_AFTER,
+    }
+    with one_transaction(database):
+        # Held, so that of two requests at once the second sees the mail of the first.
+        subscription_id = database.execute(_HOLD_UNCONFIRMED, values).scalar()
+        if subscription_id is None:
+            return False
+        return bool(database.execute(_ASK_AGAIN, {**values, "subscription": subscription_id}).rowcount)
+
+
+_HOLD_UNCONFIRMED = text(
+    "SELECT id FROM subscription WHERE shop_id = :shop AND variant_id = :variant AND email_key = :email_key"
+    " AND state = 'unconfirmed' FOR NO KEY UPDATE"
+)
+_ASK_AGAIN = text(
+    """
+    INSERT INTO message (shop_id, subscription_id, kind, step, due_at, created_at)
+    SELECT :shop, :subscription, 'confirmation', coalesce(max(step), 0) + 1, :now, :now
+      FROM message WHERE subscription_id = :subscription AND kind = 'confirmation'
+    HAVING coalesce(max(created_at) < :before, true)
+       AND coalesce(bool_and(state NOT IN ('pending', 'claimed')), true)
+    """
+)
 
 
 def find(database: Connection, subscription_id: int) -> RowMapping | None:
@@ -204,7 +212,7 @@ def confirm(database: Connection, shop: Shop, subscription_id: int, now: datetim
     """The shopper confirms the address; doing it twice is harmless."""
     row = database.execute(
         text(
-            "SELECT subscription.id, state, variant.available, variant.removed_at FROM subscription"
+            "SELECT subscription.id, state, variant.available, variant.overrides, variant.removed_at FROM subscription"
             " JOIN variant USING (shop_id, variant_id)"
             " WHERE subscription.id = :id AND shop_id = :shop FOR SHARE OF variant"
         ),
@@ -212,99 +220,21 @@ def confirm(database: Connection, shop: Shop, subscription_id: int, now: datetim
     ).first()
     if row is None:
         return Confirmation.ENDED
-    sellable = row.removed_at is None and is_sellable(row.available, shop.rules)
+    sellable = row.removed_at is None and is_sellable(row.available, shop.rules_with(row.overrides))
     if row.state == "unconfirmed":
-        _confirmed(database, subscription_id, now, told=sellable)
+        _confirmed(database, subscription_id, now)
         return Confirmation.IN_STOCK if sellable else Confirmation.WAITING
     if row.state in {"waiting", "released"}:
-        return Confirmation.WAITING
+        return Confirmation.IN_STOCK if sellable else Confirmation.WAITING
     return Confirmation.IN_STOCK if row.state == "notified" and sellable else Confirmation.ENDED
 
 
-def _confirmed(database: Connection, subscription_id: int, now: datetime, *, told: bool) -> None:
-    """Write the confirmation down; `told`: the page itself says that the variant is back."""
+def _confirmed(database: Connection, subscription_id: int, now: datetime) -> None:
+    """Write the confirmation down: in line, as everyone who joins, also while the variant can be bought (rule 6)."""
     database.execute(
         text(
-            "UPDATE subscription SET confirmed_at = :now, state_at = :now, state = :state, reason = :reason"
+            "UPDATE subscription SET confirmed_at = :now, state_at = :now, state = 'waiting', reason = ''"
             " WHERE id = :id AND state = 'unconfirmed'"
         ),
-        {
-            "id": subscription_id,
-            "now": now,
-            "state": "notified" if told else "waiting",
-            "reason": "told_when_confirming" if told else "",
-        },
-    )
-
-
-def leave(database: Connection, shop_id: int, subscription_id: int, now: datetime) -> None:
-    """Leave the line of one variant, at once; a message that nobody has begun to send is withdrawn."""
-    _end(
-        database,
-        "subscription.id = :id AND subscription.shop_id = :shop",
-        {"id": subscription_id, "shop": shop_id},
-        now,
-    )
-
-
-def suppress(database: Connection, shop_id: int, email: str, now: datetime, *, reason: str = "unsubscribed") -> None:
-    """Never write to this address again for this shop, and leave every line of it."""
-    database.execute(
-        text(
-            "INSERT INTO suppression (shop_id, channel, address, reason, created_at)"
-            " VALUES (:shop, 'email', :address, :reason, :now) ON CONFLICT DO NOTHING"
-        ),
-        {"shop": shop_id, "address": email.lower(), "reason": reason, "now": now},
-    )
-    _end(
-        database,
-        "subscription.shop_id = :shop AND email_key = :address",
-        {"shop": shop_id, "address": email.lower()},
-        now,
-    )
-
-
-def allow_again(database: Connection, shop_id: int, email: str) -> None:
-    """Take back an unsubscription, by the person who holds the link; a bounce or complaint stays."""
-    database.execute(
-        text(
-            "DELETE FROM suppression WHERE shop_id = :shop AND channel = 'email' AND address = :address"
-            " AND reason = 'unsubscribed'"
-        ),
-        {"shop": shop_id, "address": email.lower()},
-    )
-
-
-def is_suppressed(database: Connection, shop_id: int, email: str) -> bool:
-    """Whether nothing may be sent to this address for this shop."""
-    query = text(
-        "SELECT EXISTS (SELECT FROM suppression WHERE shop_id = :shop AND channel = 'email' AND address = :address)"
-    )
-    return bool(database.execute(query, {"shop": shop_id, "address": email.lower()}).scalar_one())
-
-
-def _end(database: Connection, condition: str, values: dict[str, object], now: datetime) -> None:
-    """End subscriptions, and withdraw their messages that nobody has begun to send.
-
-    First the messages, then the subscriptions: the order in which workers lock them.
-    """
-    active = f"{condition} AND subscription.state IN ('unconfirmed', 'waiting', 'released')"
-    database.execute(
-        text(
-            f"""
-            UPDATE message SET state = 'skipped', reason = 'unsubscribed', finished_at = :now
-              FROM subscription
-             WHERE {active} AND subscription_id = subscription.id AND message.state IN ('pending', 'claimed')
-               -- Begun already, or even answered and not yet written up: it is on its way.
-               AND NOT (message.state = 'claimed'
-                        AND EXISTS (SELECT FROM delivery_attempt WHERE message_id = message.id AND number = attempts))
-            """  # noqa: S608 (the condition is one of two constants above)
-        ),
-        {**values, "now": now},
-    )
-    database.execute(
-        text(
-            f"UPDATE subscription SET state = 'unsubscribed', state_at = :now, reason = 'by_subscriber' WHERE {active}"  # noqa: S608
-        ),
-        {**values, "now": now},
+        {"id": subscription_id, "now": now},
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, text
 
+from plugin.domain.last_look import ERASED, LEFT
 from plugin.domain.rules import is_sellable
 from plugin.domain.shops import Shop
 
@@ -21,7 +22,8 @@ class Entry:
 
     at: datetime
     event: str
-    """Short and stable: asked, confirmed, released, handed_over, not_sent, given_up, told_on_page, unsubscribed."""
+    """Short and stable: asked, confirmed, confirmation_written, released, planned, handed_over, not_sent, given_up,
+    told_on_page, unsubscribed, bought, no_longer_kept."""
     sentence: str
 
 
@@ -45,14 +47,20 @@ def of_subscription(database: Connection, shop: Shop, subscription_id: int) -> T
     messages = database.execute(_MESSAGES, values).mappings().all()
     attempts = database.execute(_ATTEMPTS, values).mappings().all()
     entries = sorted(
-        [*_own(subscription), *_of_messages(messages), *map(_of_attempt, attempts)], key=lambda entry: entry.at
+        [
+            *_own(subscription),
+            *_of_dropped(subscription, messages),
+            *_of_messages(messages),
+            *map(_of_attempt, attempts),
+        ],
+        key=lambda entry: entry.at,
     )
     return Timeline(subscription_id, subscription["state"], entries, _next(shop, subscription, messages))
 
 
 _SUBSCRIPTION = text(
     """
-    SELECT subscription.*, product_title, variant_title, available, removed_at, next_release_at,
+    SELECT subscription.*, product_title, variant_title, available, overrides, removed_at, next_release_at,
            suppression.reason AS suppressed,
            (SELECT count(*) FROM subscription AS other
              WHERE other.shop_id = subscription.shop_id AND other.variant_id = subscription.variant_id
@@ -69,7 +77,8 @@ _SUBSCRIPTION = text(
 )
 _MESSAGES = text(
     """
-    SELECT message.id, message.kind, message.state, message.reason, message.created_at, message.due_at, finished_at,
+    SELECT message.id, message.kind, message.step, message.state, message.reason, message.created_at,
+           message.due_at, finished_at,
            released_at, quantity, minimum_inventory, customers_per_unit, people, cause
       FROM message
       LEFT JOIN release ON release.id = release_id
@@ -95,7 +104,24 @@ def _own(subscription: Facts) -> Iterator[Entry]:
         sentence = "The page that confirms said that it is back already, so no mail was due."
         yield Entry(subscription["state_at"], "told_on_page", sentence)
     if subscription["state"] == "unsubscribed":
-        yield Entry(subscription["state_at"], "unsubscribed", "Left the line, by the link in a mail.")
+        yield Entry(subscription["state_at"], "unsubscribed", _HOW_LEFT.get(subscription["reason"], _LEFT))
+    if subscription["bought_at"]:
+        yield Entry(subscription["bought_at"], "bought", "Bought it.")
+
+
+_LEFT = "Left the line, by the link in a mail."
+_HOW_LEFT = {
+    ERASED: "The merchant had this person's data erased.",
+    "suppressed": "Left the line, as this address is not to be written to.",
+}
+
+
+def _of_dropped(subscription: Facts, messages: Sequence[Facts]) -> Iterator[Entry]:
+    """What the state still tells of a restock message that was dropped with its month."""
+    told = {"notified": "The mail was sent", "undeliverable": "The mail was given up"}.get(subscription["state"])
+    on_page = subscription["reason"] == "told_when_confirming"
+    if told and not on_page and all(message["kind"] != "restock" for message in messages):
+        yield Entry(subscription["state_at"], "no_longer_kept", f"{told}; older messages are no longer kept.")
 
 
 def _of_messages(messages: Sequence[Facts]) -> Iterator[Entry]:
@@ -104,8 +130,11 @@ def _of_messages(messages: Sequence[Facts]) -> Iterator[Entry]:
         if message["kind"] == "confirmation":
             sentence = "A mail to confirm the address was written, as the shop asks for that."
             yield Entry(message["created_at"], "confirmation_written", sentence)
-        else:
+        elif message["step"] == 1:
             yield Entry(message["released_at"], "released", _release_sentence(message))
+        else:
+            sentence = f"Message {message['step']} of the flow was planned for {_moment(message['due_at'])}."
+            yield Entry(message["created_at"], "planned", sentence)
         if message["state"] == "skipped":
             yield Entry(message["finished_at"], "not_sent", f"Not sent: {_WHY_SKIPPED[message['reason']]}.")
         if message["state"] == "dead":
@@ -115,6 +144,13 @@ def _of_messages(messages: Sequence[Facts]) -> Iterator[Entry]:
 _WHY_SKIPPED = {
     "sold_out_again": "it was sold out again before the hand-over; back to the old place in line",
     "suppressed": "this address is not to be written to",
+    "sold_out": "it was sold out again by then",
+    "bought": "the person had bought it",
+    "uninstalled": "the shop had removed Stockbell",
+    "asked_again": "the person was in line for it again",
+    "smart_sending": "the person had another message of this shop shortly before (smart sending)",
+    "no_address": "the person gave no number for this channel",
+    ERASED: "the person's data was erased",
     "unsubscribed": "the person had left the line",
     "no_longer_needed": "it was no longer needed",
 }
@@ -150,20 +186,48 @@ def _of_attempt(attempt: Facts) -> Entry:
 
 
 def _next(shop: Shop, subscription: Facts, messages: Sequence[Facts]) -> str:
-    if subscription["suppressed"] and subscription["state"] in {"unconfirmed", "waiting", "released"}:
+    restocks = [message for message in messages if message["kind"] == "restock"]
+    on_way = next((message for message in restocks if message["state"] in {"pending", "claimed"}), None)
+    if subscription["state"] == "notified" and (subscription["bought_at"] or subscription["reason"] in {LEFT, ERASED}):
+        on_way = None
+    return _held_back(shop, subscription, on_way) or _next_by_state(shop, subscription, on_way)
+
+
+def _held_back(shop: Shop, subscription: Facts, on_way: Facts | None) -> str:
+    """Why nothing is sent at present to someone who would get something; empty when nothing is in the way."""
+    state = subscription["state"]
+    is_told_more = state == "notified" and on_way
+    place = "" if is_told_more else "; the place in line is kept"
+    if subscription["suppressed"] and state in {"unconfirmed", "waiting", "released"}:
         return "Nothing is sent: this address is not to be written to."
+    if shop.paused and (is_told_more or state in {"unconfirmed", "waiting", "released"}):
+        return f"Nothing is sent while sending is paused for the whole shop{place}."
+    if not shop.flow.is_live and (is_told_more or state in {"waiting", "released"}):
+        return f"Nothing is sent while the flow is {_FLOW_STATES[shop.flow.state]}{place}."
+    return ""
+
+
+def _next_by_state(shop: Shop, subscription: Facts, on_way: Facts | None) -> str:
     match subscription["state"]:
         case "unconfirmed":
             return "In line as soon as the address is confirmed; until then nothing else is sent."
         case "waiting":
             return _next_in_line(shop, subscription)
         case "released":
-            due = next((message for message in messages if message["state"] == "pending"), None)
-            tail = f", not before {_moment(due['due_at'])}" if due else " now"
-            return f"The mail is handed over{tail}, if it can still be bought then."
+            return f"The mail is handed over{_when(on_way)}, if it can still be bought then."
+        case "notified" if on_way:
+            condition = "if it can still be bought and was not bought by then"
+            return f"Message {on_way['step']} of the flow is handed over{_when(on_way)}, {condition}."
         case "undeliverable":
             return "Nothing, unless the merchant tries the message again."
     return "Nothing more."
+
+
+def _when(on_way: Facts | None) -> str:
+    return f", not before {_moment(on_way['due_at'])}" if on_way and on_way["state"] == "pending" else " now"
+
+
+_FLOW_STATES = {"draft": "a draft", "paused": "paused"}
 
 
 def _next_in_line(shop: Shop, subscription: Facts) -> str:
@@ -173,9 +237,10 @@ def _next_in_line(shop: Shop, subscription: Facts) -> str:
         return f"{place}; the shop does not sell it at present."
     if subscription["next_release_at"]:
         return f"{place}; the next ones are told at {_moment(subscription['next_release_at'])} if units are left."
-    if is_sellable(subscription["available"], shop.rules):
+    rules = shop.rules_with(subscription["overrides"])
+    if is_sellable(subscription["available"], rules):
         return f"{place}; it can be bought now, and is told after it was sold out, or by 'notify now'."
-    least = shop.rules.minimum_inventory
+    least = rules.minimum_inventory
     return f"{place}; told when {'a unit is' if least == 1 else f'at least {least:,} units are'} there."
 
 

@@ -10,7 +10,7 @@ def state(database: Connection, shop_id: int, variant_id: str) -> RowMapping | N
 
 _STATE = text(
     """
-    SELECT available, (SELECT count(*) FROM subscription
+    SELECT available, overrides, (SELECT count(*) FROM subscription
                         WHERE subscription.shop_id = :shop AND subscription.variant_id = variant.variant_id
                           AND state = 'waiting') AS waiting
       FROM variant WHERE shop_id = :shop AND variant_id = :variant AND removed_at IS NULL
@@ -24,6 +24,6 @@ def item(database: Connection, shop_id: int, variant_id: str) -> RowMapping | No
 
 
 _ITEM = text(
-    "SELECT variant_id, product_title, variant_title, url, image_url, available FROM variant"
+    "SELECT variant_id, product_title, variant_title, url, image_url, available, overrides FROM variant"
     " WHERE shop_id = :shop AND variant_id = :variant AND removed_at IS NULL"
 )

@@ -19,7 +19,14 @@ _current: list[WorkerContext] = []
 
 def enter(context: WorkerContext) -> None:
     """Make this process a worker."""
-    _current[:] = [context]
+    leave()
+    _current.append(context)
+
+
+def leave() -> None:
+    """Be no worker any more."""
+    while _current:
+        _current.pop().courier.close()
 
 
 def current() -> WorkerContext:

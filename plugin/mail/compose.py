@@ -55,7 +55,7 @@ class Composer:
         """Everything of a mail that is the same for all who get it.
 
         Args:
-            kind: "restock" or "confirmation".
+            kind: "restock", "reminder" (a later message of the same flow) or "confirmation".
             locale: the reader's language; unknown ones fall back to the shop's, then to English.
             shop: the sender.
             item: what it is about.
@@ -63,6 +63,8 @@ class Composer:
         """
         language = supported_locale(locale, shop.locale)
         texts = _texts(language)[kind]
+        if kind == "reminder":  # the same mail in other words
+            texts, kind = {**_texts(language)["restock"], **texts}, "restock"
         name, address = shop.mail_from
         values = _values(kind, language, shop, item)
         words = {key: _plain().from_string(text).render(**values) for key, text in texts.items()}

@@ -22,9 +22,10 @@ def batch_filler(engine: Engine, composer: Composer) -> Fill:
         now = datetime.now(UTC)
 
         def write(message: ClaimedMessage) -> Envelope:
-            key = (message.kind, message.variant_id, message.locale)
+            kind = "reminder" if message.kind == "restock" and message.step > 1 else message.kind
+            key = (kind, message.variant_id, message.locale)
             if key not in prepared:
-                prepared[key] = composer.prepare(message.kind, message.locale, shop, items[message.variant_id], now)
+                prepared[key] = composer.prepare(kind, message.locale, shop, items[message.variant_id], now)
             return composer.fill(prepared[key], shop, message)
 
         return write

@@ -19,6 +19,7 @@ variant = Table(
     Column("price", Numeric),
     words("currency", default=""),
     Column("collections", ARRAY(TEXT), nullable=False, server_default=text("'{}'")),
+    Column("overrides", JSONB),  # what the shop's overrides come to here; NULL is nothing
     # Units over the locations that count; NULL is unlimited. The sum of inventory_level where there are rows.
     Column("available", BigInteger, server_default=text("0")),
     moment("stock_at"),  # the newest of the platform's own times of that quantity
@@ -43,7 +44,9 @@ inventory_level = Table(
 )
 
 # Beside the shop, whose row would otherwise change at every reading.
+# Every shop with a feed has a row.
 feed_schedule = Table("feed_schedule", metadata, shop_id(primary_key=True), moment("due_at", nullable=False))
+Index("feed_schedule_due_idx", feed_schedule.c.due_at)
 
 catalog_sync = Table(
     "catalog_sync",

@@ -13,6 +13,15 @@ def identity() -> Column[int]:
     return Column("id", BigInteger, Identity(always=True), primary_key=True)
 
 
+def monthly_id(sequence: str) -> Column[int]:
+    """The number of a row in a table that is partitioned by month: the month in the upper bits, then a sequence.
+
+    So numbers grow with time, and one alone tells the partition.
+    """
+    default = text(f"monthly_id('{sequence}')")
+    return Column("id", BigInteger, server_default=default, primary_key=True, autoincrement=False)
+
+
 def shop_id(*, primary_key: bool = False) -> Column[int]:
     """The shop that the row belongs to; every row has one."""
     shop = ForeignKey("shop.id", ondelete="CASCADE")

@@ -1,4 +1,7 @@
-"""Restocks, their releases, and the outbox of messages."""
+"""Restocks, their releases, and the outbox of messages.
+
+Messages and what became of them are partitioned by month (`plugin.partitions`).
+"""
 
 from sqlalchemy import (
     BigInteger,
@@ -10,12 +13,11 @@ from sqlalchemy import (
     Integer,
     SmallInteger,
     Table,
-    UniqueConstraint,
     text,
 )
 
 from plugin.db import metadata
-from plugin.models.columns import FILLFACTOR, identity, moment, unchecked_shop_id, words
+from plugin.models.columns import FILLFACTOR, identity, moment, monthly_id, unchecked_shop_id, words
 
 restock = Table(
     "restock",
@@ -27,7 +29,7 @@ restock = Table(
     moment("opened_at", nullable=False),
     moment("next_release_at"),
     moment("closed_at"),
-    words("close_reason", default=""),  # everyone_told, not_sellable, nobody_waits
+    words("close_reason", default=""),  # everyone_told, not_sellable, nobody_waits, flow_not_live
     CheckConstraint("(closed_at IS NULL) = (next_release_at IS NOT NULL)", name="open_has_due_time"),
 )
 Index(
@@ -55,10 +57,13 @@ release = Table(
     Column("people", Integer, nullable=False),
 )
 
+# Each partition has a unique index on (subscription_id, release_id, channel, step), NULLs not distinct. It holds over
+# all of them, as the messages of a release lie in one month: whoever adds one in a later transaction numbers it by
+# monthly_id('message_id_seq', <id of the release's first message>).
 message = Table(
     "message",
     metadata,
-    identity(),
+    monthly_id("message_id_seq"),
     unchecked_shop_id(),
     Column("subscription_id", BigInteger, ForeignKey("subscription.id", ondelete="CASCADE"), nullable=False),
     Column("release_id", BigInteger, ForeignKey("release.id", ondelete="CASCADE")),
@@ -77,16 +82,8 @@ message = Table(
     moment("finished_at"),
     # Some attempt ended without anybody knowing how; delivery_attempt tells which.
     Column("uncertain", Boolean, nullable=False, server_default=text("false")),
-    UniqueConstraint(
-        "subscription_id",
-        "release_id",
-        "channel",
-        "step",
-        name="message_once_key",
-        postgresql_nulls_not_distinct=True,
-    ),
     CheckConstraint("state IN ('pending', 'claimed', 'sent', 'skipped', 'dead')", name="state"),
-    postgresql_with=FILLFACTOR,
+    postgresql_partition_by="RANGE (id)",
 )
 Index(
     "message_pending_idx",
@@ -111,5 +108,17 @@ delivery_attempt = Table(
     moment("ended_at"),
     words("outcome", nullable=True),  # accepted, temporary, permanent, uncertain; NULL while in hand
     words("detail", default=""),
+    postgresql_partition_by="RANGE (message_id)",
+)
+
+# Restock messages that came to an end, all time: counting them would follow the history, and old ones are dropped. Each
+# batch adds a row, for which nobody waits; now and then they are added up (`plugin.domain.overview.add_up`).
+message_total = Table(
+    "message_total",
+    metadata,
+    unchecked_shop_id(),
+    words("state"),  # sent, skipped
+    Column("messages", BigInteger, nullable=False),
     postgresql_with=FILLFACTOR,
 )
+Index("message_total_idx", message_total.c.shop_id, message_total.c.state)

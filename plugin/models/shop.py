@@ -25,6 +25,7 @@ shop = Table(
     words("name"),
     words("domain"),  # origin of the storefront
     words("public_key"),
+    words("platform_shop_id", nullable=True),  # how the platform knows it; the public key where there is none
     Column("api_key_hash", LargeBinary, nullable=False),
     words("locale", default="en"),
     words("currency", default=""),
@@ -35,6 +36,9 @@ shop = Table(
     Column("customers_per_unit", Integer),  # NULL is "all"
     Column("wait_minutes", Integer, nullable=False, server_default=text("60")),
     Column("locations", ARRAY(TEXT)),  # the ones that count; NULL is every one
+    # How much is sent, and when.
+    moment("paused_at"),  # nothing is handed over while it is set
+    Column("messages_per_minute", Integer),  # NULL is as many as can be
     # How people are asked and written to.
     Column("double_opt_in", Boolean, nullable=False, server_default=text("true")),
     words("sender_name", default=""),
@@ -45,10 +49,12 @@ shop = Table(
     Column("feed_interval_seconds", Integer, nullable=False, server_default=text("900")),
     Column("feed_max_loss_percent", Integer, nullable=False, server_default=text("20")),
     UniqueConstraint("public_key"),
+    UniqueConstraint("platform", "platform_shop_id"),
     UniqueConstraint("api_key_hash"),
     CheckConstraint("minimum_inventory >= 1", name="minimum_inventory"),
     CheckConstraint("customers_per_unit >= 1", name="customers_per_unit"),
     CheckConstraint("wait_minutes >= 1", name="wait_minutes"),
+    CheckConstraint("messages_per_minute >= 1", name="messages_per_minute"),
     CheckConstraint("feed_interval_seconds >= 1", name="feed_interval"),
     CheckConstraint("feed_max_loss_percent BETWEEN 0 AND 100", name="feed_max_loss"),
 )

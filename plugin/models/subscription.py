@@ -15,18 +15,19 @@ subscription = Table(
     words("email_key"),  # lower case: one person, however the address is typed
     words("phone", nullable=True),
     words("locale", default=""),
-    # unconfirmed -> waiting <-> released -> notified | undeliverable; the first three may become unsubscribed
+    # unconfirmed -> waiting <-> released -> notified | undeliverable; who was not told may become unsubscribed, bought
     words("state"),
     words("reason", default=""),  # why it is in this state, where that is not obvious
     moment("state_at", default_now=True),
     moment("joined_at", nullable=False),  # the place in line
     moment("confirmed_at"),
     moment("created_at", default_now=True),
+    moment("bought_at"),  # when the person ordered the variant, after asking for it
     words("page_url", default=""),
     Column("marketing_consent", Boolean, nullable=False, server_default=text("false")),
     Column("link_key", LargeBinary, nullable=False),  # what the links in messages to this person are made from
     CheckConstraint(
-        "state IN ('unconfirmed', 'waiting', 'released', 'notified', 'undeliverable', 'unsubscribed')",
+        "state IN ('unconfirmed', 'waiting', 'released', 'notified', 'undeliverable', 'unsubscribed', 'bought')",
         name="state",
     ),
     postgresql_with=FILLFACTOR,
@@ -48,6 +49,7 @@ Index(
     postgresql_where=text("state = 'waiting'"),
 )
 Index("subscription_email_idx", subscription.c.shop_id, subscription.c.email_key)
+Index("subscription_page_idx", subscription.c.shop_id, subscription.c.id)
 
 suppression = Table(
     "suppression",

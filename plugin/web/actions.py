@@ -1,14 +1,17 @@
 """What a merchant does by program or by page: each once, for both."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from plugin.domain import restocks, shops, stock
+from plugin.domain import flows, outbox, overrides, restocks, shops, stock
+from plugin.domain.flows import Flow, FlowError
+from plugin.domain.overrides import Override
 from plugin.domain.restocks import Released
 from plugin.domain.shops import Shop, ShopError
 from plugin.runtime import now
 from plugin.web.errors import APIError
 from plugin.web.parts import runtime
+from plugin.web.schemas import MOST_NUMBER
 
 
 def ring(shop: Shop, released: Sequence[Released]) -> int:
@@ -19,33 +22,86 @@ def ring(shop: Shop, released: Sequence[Released]) -> int:
     return people
 
 
-def change_settings(shop: Shop, changes: dict[str, Any]) -> Shop:
+def change_settings(shop: Shop, changes: dict[str, Any], by: str) -> Shop:
     """Write settings, with what follows from them; returns the shop as it is now.
+
+    Args:
+        shop: the shop.
+        changes: some settings by name.
+        by: who changes them, for the history.
 
     Raises:
         APIError: 422 naming the field.
     """
     try:
         with runtime().engine.begin() as database:
-            shops.change_settings(database, shop.id, changes)
+            shops.change_settings(database, shop.id, changes, by)
             changed = shops.by_id(database, shop.id)
             assert changed
             if "locations" in changes:
                 stock.counted_locations_changed(database, changed)
     except ShopError as error:
         raise APIError(422, fields={error.field: [error.message]}) from error
+    if shop.paused and not changed.paused:
+        runtime().doorbell.deliver(shop.id)
     return changed
+
+
+def put_override(shop: Shop, override: Override, by: str) -> None:
+    """Set settings for a part of the catalog.
+
+    Raises:
+        APIError: 422 naming the field.
+    """
+    try:
+        with runtime().engine.begin() as database:
+            overrides.put(database, shop, override, by)
+    except ShopError as error:
+        raise APIError(422, fields={error.field: [error.message]}) from error
+
+
+def put_flow(shop: Shop, state: str, messages: Sequence[Mapping[str, Any]], by: str) -> Flow:
+    """Set what is sent when a variant is back.
+
+    Raises:
+        APIError: 422 naming the field.
+    """
+    try:
+        flow = flows.checked(state, messages, channels=CHANNELS)
+    except FlowError as error:
+        raise APIError(422, fields={error.field: [error.message]}) from error
+    with runtime().engine.begin() as database:
+        flows.put(database, shop.id, flow, by)
+    if flow.is_live and not shop.flow.is_live:  # what was held back may go now
+        runtime().doorbell.deliver(shop.id)
+    return flow
+
+
+CHANNELS = ("email",)
+"""What this installation can send by."""
+
+
+def try_again(shop: Shop, message_id: int) -> bool:
+    """Drive a message that was given up once more; False when the shop has no such message."""
+    if message_id > MOST_NUMBER:
+        return False
+    with runtime().engine.begin() as database:
+        found = outbox.try_again(database, shop.id, message_id, now())
+    if found:
+        runtime().doorbell.deliver(shop.id)
+    return found
 
 
 def notify_now(shop: Shop, variant_id: str) -> int:
     """Release by the merchant's wish; returns how many people are told.
 
     Raises:
-        APIError: 404 for a variant that the shop does not sell.
+        APIError: 404 for a variant that the shop does not sell; 409 while the flow is not live.
     """
     with runtime().engine.begin() as database:
-        known, _ = restocks.lock_variant(database, shop.id, variant_id)
-        if not known:
+        if restocks.lock_variant(database, shop, variant_id) is None:
             raise APIError(404, "This shop does not sell this variant.", code="unknown_variant")
+        if not shop.flow.is_live:
+            raise APIError(409, "Nobody is told while the flow is not live: set it live first.", code="flow_not_live")
         released = restocks.notify_now(database, shop, variant_id, now())
     return ring(shop, [released] if released else [])

@@ -4,7 +4,8 @@ from flask import Blueprint, Flask, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, RowMapping
 
-from plugin.domain import shops, subscriptions
+from plugin.db import in_transaction
+from plugin.domain import leaving, shops, subscriptions
 from plugin.domain.shops import Shop
 from plugin.mail import links
 from plugin.mail.links import Purpose
@@ -38,26 +39,29 @@ def unsubscribe_page(token: str) -> ResponseReturnValue:
     """Ask what is to end."""
     with runtime().engine.connect() as database:
         shop, row = _find(database, token, "unsubscribe")
-        suppressed = subscriptions.is_suppressed(database, shop.id, row["email"])
+        suppressed = leaving.is_suppressed(database, shop.id, row["email"])
     return _page("links/unsubscribe.html", shop, row, "all" if suppressed else "ask")
 
 
 @blueprint.post("/u/<key:token>")
 def unsubscribe(token: str) -> ResponseReturnValue:
     """End alerts: all of this shop (one click, and without a word of what), or only this one."""
-    outcome = request.form.get("action", "all")
-    with runtime().engine.begin() as database:
-        shop, row = _find(database, token, "unsubscribe")
-        if outcome == "this":
-            subscriptions.leave(database, shop.id, row["id"], now())
-        elif outcome == "allow":
-            subscriptions.allow_again(database, shop.id, row["email"])
-            if subscriptions.is_suppressed(database, shop.id, row["email"]):
-                outcome = "all"  # the address has bounced: that is not for the link to take back
-        else:
-            outcome = "all"
-            subscriptions.suppress(database, shop.id, row["email"], now())
+    action = request.form.get("action", "all")
+    shop, row, outcome = in_transaction(runtime().engine, lambda database: _unsubscribe(database, token, action))
     return _page("links/unsubscribe.html", shop, row, outcome)
+
+
+def _unsubscribe(database: Connection, token: str, action: str) -> tuple[Shop, RowMapping, str]:
+    shop, row = _find(database, token, "unsubscribe")
+    if action == "this":
+        leaving.leave(database, shop.id, row["id"], now())
+        return shop, row, action
+    if action == "allow":
+        leaving.allow_again(database, shop.id, row["email"])
+        # An address that has bounced is not for the link to allow again.
+        return shop, row, "all" if leaving.is_suppressed(database, shop.id, row["email"]) else action
+    leaving.suppress(database, shop.id, row["email"], now())
+    return shop, row, "all"
 
 
 @blueprint.get("/c/<key:token>")

@@ -1,33 +1,65 @@
 """What merchants' programs call, with the shop's API key."""
 
+from dataclasses import replace
 from typing import Any
 
 from flask import g, request
 from flask.views import MethodView
 
-from integrations.types import CatalogVariant, InventoryLevel
-from plugin.domain import catalog, shops, stock, subscriptions, timeline
+from integrations.types import CatalogVariant, InventoryLevel, Order
+from plugin.db import in_transaction
+from plugin.domain import (
+    catalog,
+    leaving,
+    overrides,
+    overview,
+    purchases,
+    settings_history,
+    shops,
+    stock,
+    subscriptions,
+    timeline,
+)
+from plugin.domain.overrides import EffectiveRules, Override
 from plugin.domain.shops import Shop
 from plugin.domain.timeline import Timeline
 from plugin.runtime import now
-from plugin.web.actions import change_settings, notify_now, ring
+from plugin.web.actions import change_settings, notify_now, put_flow, put_override, ring, try_again
 from plugin.web.errors import APIError
 from plugin.web.parts import SECURED, Blueprint, runtime
 from plugin.web.schemas import (
     MOST_NUMBER,
     CatalogResultSchema,
     CatalogSchema,
+    EffectiveRulesSchema,
+    EffectSchema,
+    ErasedSchema,
     ErrorSchema,
+    EventsResultSchema,
+    EventsSchema,
+    FlowChangeSchema,
+    FlowSchema,
     InventoryResultSchema,
     InventorySchema,
+    MessageListSchema,
+    MessageQuerySchema,
     NotifiedSchema,
+    OverrideListSchema,
+    PersonSchema,
     RestockListSchema,
+    RulesSchema,
+    SettingHistoryQuerySchema,
+    SettingHistorySchema,
     SettingsSchema,
     SubscriptionListSchema,
     SubscriptionQuerySchema,
     TimelineSchema,
+    WaitingSchema,
     is_web_address,
 )
+
+BY_PROGRAM = "a program, with the API key"
+"""Who changes settings here, as the history says it."""
 
 blueprint = Blueprint("merchant_api", __name__, url_prefix="/api/v1", description="Called by merchants' programs")
 
@@ -57,8 +89,8 @@ class Inventory(MethodView):
         A level whose updated_at is older than what is known is ignored. Of several for the same variant and location
         without a time the last counts; a level without location is the total of all.
         """
-        with runtime().engine.begin() as database:
-            outcome = stock.apply_levels(database, g.shop, data["levels"], now())
+        shop, levels = g.shop, data["levels"]
+        outcome = in_transaction(runtime().engine, lambda database: stock.apply_levels(database, shop, levels, now()))
         return {
             "changed": outcome.changed,
             "ignored": outcome.ignored,
@@ -123,6 +155,21 @@ class SubscriptionTimeline(MethodView):
         return story
 
 
+@blueprint.route("/waiting")
+class Waiting(MethodView):
+    """The waiting lines."""
+
+    @blueprint.response(200, WaitingSchema)
+    @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
+    @blueprint.doc(**SECURED)
+    def get(self) -> dict[str, Any]:
+        """Who waits for what, and whom "notify now" would tell, as after a change of settings."""
+        with runtime().engine.connect() as database:
+            waiting, notifiable = overview.waiting(database, g.shop)
+            lines = overview.waiting_lines(database, g.shop)
+        return {"waiting": waiting, "notifiable": notifiable, "lines": lines}
+
+
 @blueprint.route("/variants/<id:variant_id>/restocks")
 class VariantRestocks(MethodView):
     """What came of stock changes."""
@@ -145,7 +192,7 @@ class Settings(MethodView):
     @blueprint.doc(**SECURED)
     def get(self) -> dict[str, Any]:
         """All settings."""
-        return settings_of(g.shop)
+        return shops.settings_of(g.shop)
 
     @blueprint.arguments(SettingsSchema)
     @blueprint.response(200, SettingsSchema)
@@ -157,13 +204,194 @@ class Settings(MethodView):
         if feed and feed != g.shop.feed and not is_web_address(feed):
             # Which files of the machine are read is for who runs it to say, by the command.
             raise APIError(422, fields={"feed": ["Must be an address that begins with https://."]})
-        return settings_of(change_settings(g.shop, changes))
+        return shops.settings_of(change_settings(g.shop, changes, BY_PROGRAM))
 
 
-def settings_of(shop: Shop) -> dict[str, Any]:
-    """All settings by name."""
-    rules = {name: getattr(shop.rules, name) for name in shops.RULE_SETTINGS}
-    return {**{name: getattr(shop, name) for name in shops.SETTINGS - shops.RULE_SETTINGS}, **rules}
+@blueprint.route("/settings/history")
+class SettingHistory(MethodView):
+    """Who changed what."""
+
+    @blueprint.arguments(SettingHistoryQuerySchema, location="query")
+    @blueprint.response(200, SettingHistorySchema)
+    @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
+    @blueprint.doc(**SECURED)
+    def get(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Every change of settings, overrides and flows, with who made it and when, newest first."""
+        with runtime().engine.connect() as database:
+            changes = [dict(row) for row in settings_history.page(database, g.shop.id, **wanted)]
+        full = len(changes) == wanted["limit"]
+        return {"changes": changes, "next": str(changes[-1]["id"]) if full else None}
+
+
+@blueprint.route("/settings/overrides")
+class Overrides(MethodView):
+    """Settings for parts of the catalog."""
+
+    @blueprint.response(200, OverrideListSchema)
+    @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
+    @blueprint.doc(**SECURED)
+    def get(self) -> dict[str, Any]:
+        """All of them."""
+        with runtime().engine.connect() as database:
+            return {"overrides": overrides.all_of(database, g.shop.id)}
+
+
+@blueprint.route("/settings/overrides/<scope>/<id:target>")
+class OneOverride(MethodView):
+    """Settings for one collection (or tag), product or variant."""
+
+    @blueprint.arguments(RulesSchema)
+    @blueprint.response(200, EffectSchema)
+    @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
+    @blueprint.alt_response(404, schema=ErrorSchema, description="Unknown scope")
+    @blueprint.doc(**SECURED)
+    def put(self, settings: dict[str, Any], scope: str, target: str) -> dict[str, int]:
+        """Set or replace them. What is not named is taken from the next wider scope; nothing is sent because of it."""
+        _check_scope(scope)
+        put_override(g.shop, Override(scope, target, settings), BY_PROGRAM)
+        return _effect()
+
+    @blueprint.response(200, EffectSchema)
+    @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
+    @blueprint.alt_response(404, schema=ErrorSchema, description="There is no such override")
+    @blueprint.doc(**SECURED)
+    def delete(self, scope: str, target: str) -> dict[str, int]:
+        """Take them back; nothing is sent because of it."""
+        _check_scope(scope)
+        with runtime().engine.begin() as database:
+            if not overrides.remove(database, g.shop, scope, target, BY_PROGRAM):
+                raise APIError(404, "There is no such override.")
+        return _effect()
+
+
+def _check_scope(scope: str) -> None:
+    if scope not in overrides.SCOPES:
+        raise APIError(404, f"An override is for one of: {', '.join(overrides.SCOPES)}.")
+
+
+def _effect() -> dict[str, int]:
+    with runtime().engine.connect() as database:
+        return {"notifiable": overview.waiting(database, g.shop)[1]}
+
+
+@blueprint.route("/variants/<id:variant_id>/settings")
+class VariantSettings(MethodView):
+    """What holds for one variant."""
+
+    @blueprint.response(200, EffectiveRulesSchema)
+    @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
+    @blueprint.alt_response(404, schema=ErrorSchema, description="Unknown variant")
+    @blueprint.doc(**SECURED)
+    def get(self, variant_id: str) -> EffectiveRules:
+        """Its rules, and which of them come from an override."""
+        with runtime().engine.connect() as database:
+            found = overrides.effective(database, g.shop, variant_id)
+        if found is None:
+            raise APIError(404, "This shop does not sell this variant.", code="unknown_variant")
+        return found
+
+
+@blueprint.route("/flows/back-in-stock")
+class BackInStockFlow(MethodView):
+    """What is sent when a variant is back."""
+
+    @blueprint.response(200, FlowSchema)
+    @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
+    @blueprint.doc(**SECURED)
+    def get(self) -> dict[str, Any]:
+        """The flow, and what it does at present."""
+        return _flow(g.shop)
+
+    @blueprint.arguments(FlowChangeSchema)
+    @blueprint.response(200, FlowSchema)
+    @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
+    @blueprint.doc(**SECURED)
+    def put(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Replace the flow; nobody is let out of the line because of it."""
+        flow = put_flow(g.shop, wanted["state"], wanted["messages"], BY_PROGRAM)
+        return _flow(replace(g.shop, flow=flow))
+
+
+def _flow(shop: Shop) -> dict[str, Any]:
+    with runtime().engine.connect() as database:
+        waiting, notifiable = overview.waiting(database, shop)
+    people = "1 person is" if waiting == 1 else f"{waiting:,} people are"
+    if shop.flow.is_live:
+        sentence = f"The flow is live: {people} in line, and told when what they wait for is back."
+    else:
+        state = "a draft" if shop.flow.state == "draft" else "paused"
+        sentence = f"The flow is {state}: {people} in line and more are taken in, but nobody is told until it is live."
+    return {
+        "state": shop.flow.state,
+        "messages": shop.flow.messages,
+        "waiting": waiting,
+        "notifiable": notifiable,
+        "sentence": sentence,
+    }
+
+
+@blueprint.route("/events")
+class Events(MethodView):
+    """What people did."""
+
+    @blueprint.arguments(EventsSchema)
+    @blueprint.response(200, EventsResultSchema)
+    @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
+    @blueprint.doc(**SECURED)
+    def post(self, data: dict[str, list[Order]]) -> dict[str, int]:
+        """Tell of orders: who bought what they had asked for is told nothing more about it.
+
+        The same order may be told again, and orders may come late.
+        """
+        shop, orders = g.shop, data["events"]
+        ended = in_transaction(runtime().engine, lambda database: purchases.record(database, shop, orders, now()))
+        return {"accepted": len(data["events"]), "ended": ended}
+
+
+@blueprint.route("/people/erase")
+class Erasure(MethodView):
+    """The right to be forgotten."""
+
+    @blueprint.arguments(PersonSchema)
+    @blueprint.response(200, ErasedSchema)
+    @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
+    @blueprint.doc(**SECURED)
+    def post(self, person: dict[str, str]) -> dict[str, int]:
+        """Remove a person's address from every request, and send nothing more; cannot be taken back."""
+        shop_id, email = g.shop.id, person["email"]
+        return {
+            "erased": in_transaction(runtime().engine, lambda database: leaving.erase(database, shop_id, email, now()))
+        }
+
+
+@blueprint.route("/messages")
+class Messages(MethodView):
+    """Messages that need a look."""
+
+    @blueprint.arguments(MessageQuerySchema, location="query")
+    @blueprint.response(200, MessageListSchema)
+    @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
+    @blueprint.doc(**SECURED)
+    def get(self, wanted: dict[str, str]) -> dict[str, Any]:
+        """Those that were given up, or hand-overs of which nobody knows how they ended."""
+        find = overview.dead_letters if wanted["state"] == "dead" else overview.uncertain
+        with runtime().engine.connect() as database:
+            return {"messages": find(database, g.shop.id)}
+
+
+@blueprint.route("/messages/<int:message_id>/try-again")
+class MessageAgain(MethodView):
+    """The merchant's decision about a message that was given up."""
+
+    @blueprint.response(200, NotifiedSchema)
+    @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
+    @blueprint.alt_response(404, schema=ErrorSchema, description="There is no such message that was given up")
+    @blueprint.doc(**SECURED)
+    def post(self, message_id: int) -> dict[str, int]:
+        """Hand it over once more."""
+        if not try_again(g.shop, message_id):
+            raise APIError(404, "This shop has no such message that was given up.")
+        return {"notified": 1}
 
 
 @blueprint.route("/variants/<id:variant_id>/notify-now")
@@ -173,6 +401,7 @@ class NotifyNow(MethodView):
     @blueprint.response(200, NotifiedSchema)
     @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
     @blueprint.alt_response(404, schema=ErrorSchema, description="Unknown variant")
+    @blueprint.alt_response(409, schema=ErrorSchema, description="The flow is not live")
     @blueprint.doc(**SECURED)
     def post(self, variant_id: str) -> dict[str, int]:
         """Let people out of the line now, as many as the rules let out; nobody when it cannot be bought."""

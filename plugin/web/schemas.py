@@ -9,7 +9,10 @@ from urllib.parse import urlsplit
 from email_validator import EmailNotValidError, validate_email
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validate, validates
 
-from integrations.types import CatalogVariant, InventoryLevel
+from integrations.types import CatalogVariant, InventoryLevel, Order
+from plugin.domain.flows import CHANNELS, MOST_MESSAGES, MOST_MINUTES, MOST_SMART_SENDING_HOURS
+from plugin.domain.flows import STATES as FLOW_STATES
+from plugin.domain.overrides import SCOPES
 from plugin.mail.compose import available_locales
 
 MOST_ID_CHARS = 255
@@ -19,6 +22,8 @@ MOST_NUMBER = 2**63 - 1
 MOST_PRICE = 10**12
 MOST_LEVELS = 1000
 MOST_VARIANTS = 1000
+MOST_EVENTS = 1000
+MOST_ITEMS = 500
 MOST_FUTURE = timedelta(hours=24)
 LEAST_YEAR = 2000
 CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
@@ -60,6 +65,13 @@ def _lines(value: str) -> None:
 def _price(value: Decimal) -> None:
     if not 0 <= value <= MOST_PRICE:
         raise ValidationError(f"Must be from 0 to {MOST_PRICE}.")
+
+
+def _not_from_the_future(value: datetime) -> None:
+    if value > datetime.now(UTC) + MOST_FUTURE:
+        raise ValidationError("Lies in the future.")
+    if value.year < LEAST_YEAR:
+        raise ValidationError(f"Must not be before {LEAST_YEAR}.")
 
 
 def identifier(**options: Any) -> fields.String:
@@ -180,15 +192,10 @@ class InventoryLevelSchema(Payload):
         validate=validate.Range(-MOST_UNITS, MOST_UNITS),
         metadata={"description": "Units that can be bought now; null is unlimited"},
     )
-    updated_at = fields.AwareDateTime(default_timezone=UTC, allow_none=True, load_default=None)
-
-    @validates("updated_at")
-    def not_from_the_future(self, value: datetime | None, **_options: Any) -> None:
-        """A time that lies far ahead would make every later update an older one."""
-        if value is not None and value > datetime.now(UTC) + MOST_FUTURE:
-            raise ValidationError("Lies in the future.")
-        if value is not None and value.year < LEAST_YEAR:
-            raise ValidationError(f"Must not be before {LEAST_YEAR}.")
+    # A time that lies far ahead would make every later update an older one.
+    updated_at = fields.AwareDateTime(
+        default_timezone=UTC, allow_none=True, load_default=None, validate=_not_from_the_future
+    )
 
     @post_load
     def make(self, data: dict[str, Any], **_options: Any) -> InventoryLevel:
@@ -294,8 +301,8 @@ def _positive(**options: Any) -> fields.Integer:
     return fields.Integer(strict=True, validate=validate.Range(1, MOST_UNITS), **options)
 
 
-class SettingsSchema(Schema):
-    """The shop's settings; a change never sends anything by itself."""
+class RulesSchema(Schema):
+    """The settings that decide who is told when."""
 
     minimum_inventory = _positive()
     customers_per_unit = PositiveOrAll(
@@ -305,11 +312,23 @@ class SettingsSchema(Schema):
         }
     )
     wait_minutes = _positive()
+
+
+class SettingsSchema(RulesSchema):
+    """The shop's settings; a change never sends anything by itself."""
+
     locations = fields.List(
         identifier(),
         allow_none=True,
         metadata={"description": "Ids of the locations that count; null: every one"},
     )
+    messages_per_minute = fields.Integer(
+        strict=True,
+        allow_none=True,
+        validate=validate.Range(1, MOST_UNITS),
+        metadata={"description": "Most messages a minute; null: as many as can be"},
+    )
+    paused = YesOrNo(metadata={"description": "true: nothing is sent, and everyone keeps their place"})
     double_opt_in = YesOrNo()
     sender_name = fields.String(validate=[validate.Length(max=120), _printable])
     sender_email = fields.String(validate=validate.Length(max=254))
@@ -393,7 +412,8 @@ class RestockSchema(Schema):
     next_release_at = fields.AwareDateTime(required=True, allow_none=True)
     closed_at = fields.AwareDateTime(required=True, allow_none=True)
     close_reason = fields.String(
-        required=True, metadata={"description": "everyone_told, not_sellable, nobody_waits, or empty while open"}
+        required=True,
+        metadata={"description": "everyone_told, not_sellable, nobody_waits, flow_not_live, or empty while open"},
     )
     releases = fields.List(fields.Nested(ReleaseSchema), required=True)
 
@@ -404,7 +424,240 @@ class RestockListSchema(Schema):
     restocks = fields.List(fields.Nested(RestockSchema), required=True)
 
 
-STATES = ["unconfirmed", "waiting", "released", "notified", "undeliverable", "unsubscribed"]
+class WaitingLineSchema(Schema):
+    """The waiting line of one variant."""
+
+    variant_id = fields.String(required=True)
+    available = fields.Integer(required=True, allow_none=True, metadata={"description": "null: unlimited"})
+    waiting = fields.Integer(required=True)
+    unconfirmed = fields.Integer(required=True)
+    minimum_inventory = fields.Integer(required=True)
+    next_release_at = fields.AwareDateTime(required=True, allow_none=True)
+    notifiable = fields.Integer(
+        required=True,
+        attribute="notify_now",
+        metadata={"description": 'How many "notify now" would tell; nothing else tells them now'},
+    )
+
+
+class WaitingSchema(Schema):
+    """Who waits, and whom one could tell at once."""
+
+    waiting = fields.Integer(required=True, metadata={"description": "People in line, over all variants"})
+    notifiable = fields.Integer(required=True, metadata={"description": 'How many "notify now" would tell, in all'})
+    lines = fields.List(fields.Nested(WaitingLineSchema), required=True, metadata={"description": "The 100 longest"})
+
+
+class OverrideSchema(Schema):
+    """Settings for a part of the catalog."""
+
+    scope = fields.String(required=True, validate=validate.OneOf(SCOPES))
+    target = fields.String(
+        required=True, metadata={"description": "Name of the collection or tag, or id of the product or variant"}
+    )
+    settings = fields.Nested(RulesSchema, required=True)
+    changed_at = fields.AwareDateTime(required=True)
+
+
+class OverrideListSchema(Schema):
+    """All overrides of a shop, widest scope first; the narrowest wins."""
+
+    overrides = fields.List(fields.Nested(OverrideSchema), required=True)
+
+
+class EffectSchema(Schema):
+    """What a change makes possible; it sends nothing by itself."""
+
+    notifiable = fields.Integer(
+        required=True, metadata={"description": 'People whom "notify now" would tell; nothing else tells them now'}
+    )
+
+
+class EffectiveRulesSchema(Schema):
+    """What holds for one variant, and where it comes from."""
+
+    settings = fields.Nested(RulesSchema, required=True, attribute="rules")
+    sources = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        required=True,
+        metadata={"description": 'By setting: "shop", or scope and target of an override, as in "product shirt"'},
+    )
+
+
+ANY_VALUE = {"oneOf": [{"type": kind} for kind in ("string", "integer", "boolean", "array", "object", "null")]}
+
+
+class SettingChangeSchema(Schema):
+    """One change of one setting."""
+
+    id = fields.String(required=True)
+    changed_at = fields.AwareDateTime(required=True)
+    changed_by = fields.String(required=True)
+    part = fields.String(
+        required=True, metadata={"description": '"shop", "flow back_in_stock", or scope and target of an override'}
+    )
+    name = fields.String(required=True)
+    before = fields.Raw(required=True, allow_none=True, metadata=ANY_VALUE)
+    after = fields.Raw(required=True, allow_none=True, metadata=ANY_VALUE)
+
+
+class SettingHistorySchema(Schema):
+    """Changes, newest first."""
+
+    changes = fields.List(fields.Nested(SettingChangeSchema), required=True)
+    next = fields.String(allow_none=True, metadata={"description": 'Pass as "before" for the next page'})
+
+
+class SettingHistoryQuerySchema(Payload):
+    """Which changes."""
+
+    before = fields.Integer(validate=validate.Range(1, MOST_NUMBER), load_default=None)
+    limit = fields.Integer(validate=validate.Range(1, 500), load_default=100)
+
+
+class FlowMessageSchema(Schema):
+    """One message of a flow."""
+
+    channel = fields.String(load_default="email", validate=validate.OneOf(CHANNELS))
+    after_minutes = fields.Integer(
+        strict=True,
+        load_default=0,
+        validate=validate.Range(0, MOST_MINUTES),
+        metadata={"description": "How long after the message before it; 0 for the first, which waits for stock"},
+    )
+    smart_sending_hours = fields.Integer(
+        strict=True,
+        allow_none=True,
+        load_default=None,
+        validate=validate.Range(1, MOST_SMART_SENDING_HOURS),
+        metadata={"description": "Leave out who had another message of the shop in so many hours; null: nobody"},
+    )
+
+
+class FlowChangeSchema(Schema):
+    """What is sent when a variant is back."""
+
+    state = fields.String(
+        required=True,
+        validate=validate.OneOf(FLOW_STATES),
+        metadata={
+            "description": "Only a live flow tells people; a draft or paused one goes on taking them into the line"
+        },
+    )
+    messages = fields.List(fields.Nested(FlowMessageSchema), required=True, validate=validate.Length(1, MOST_MESSAGES))
+
+
+class FlowSchema(FlowChangeSchema):
+    """What is sent when a variant is back, and what it does at present."""
+
+    waiting = fields.Integer(required=True, metadata={"description": "People in line"})
+    sentence = fields.String(required=True, metadata={"description": "What the flow does at present, for people"})
+    notifiable = fields.Integer(
+        required=True, metadata={"description": 'People whom "notify now" would tell; nothing else tells them now'}
+    )
+
+
+class WebhookAcceptedSchema(Schema):
+    """It is in the inbox, now or since it came for the first time."""
+
+    status = fields.String(required=True, validate=validate.OneOf(["accepted"]))
+
+
+class OrderItemSchema(Payload):
+    """What was bought."""
+
+    variant_id = identifier(required=True)
+
+
+class EventSchema(Payload):
+    """Something that a person did."""
+
+    type = fields.String(required=True, validate=validate.OneOf(["ordered"]))
+    order_id = identifier(required=True)
+    email = fields.String(required=True, validate=validate.Length(max=254))
+    occurred_at = fields.AwareDateTime(
+        default_timezone=UTC,
+        required=True,
+        validate=_not_from_the_future,
+        metadata={"description": "When it was ordered; the same each time that the order is told"},
+    )
+    items = fields.List(
+        fields.Nested(OrderItemSchema), required=True, validate=validate.Length(1, MOST_ITEMS), data_key="items"
+    )
+
+    @post_load
+    def make(self, data: dict[str, Any], **_options: Any) -> Order:
+        """The value that the domain takes."""
+        try:
+            email = checked_email(data["email"])
+        except ValidationError as error:
+            raise ValidationError(error.messages, "email") from error
+        ids = tuple(dict.fromkeys(item["variant_id"] for item in data["items"]))
+        return Order(data["order_id"], email, "", data["occurred_at"], ids)
+
+
+class EventsSchema(Payload):
+    """Up to 1,000 events."""
+
+    events = fields.List(fields.Nested(EventSchema), required=True, validate=validate.Length(1, MOST_EVENTS))
+
+
+class EventsResultSchema(Schema):
+    """What became of the events."""
+
+    accepted = fields.Integer(required=True)
+    ended = fields.Integer(
+        required=True, metadata={"description": "Requests that ended, as the person has bought the variant"}
+    )
+
+
+class PersonSchema(Payload):
+    """One person, by address."""
+
+    email = fields.String(required=True, validate=validate.Length(1, 254))
+
+    @post_load
+    def normal_address(self, data: dict[str, Any], **_options: Any) -> dict[str, Any]:
+        """As sign-ups keep it."""
+        try:
+            return {**data, "email": checked_email(data["email"])}
+        except ValidationError as error:
+            raise ValidationError(error.messages, "email") from error
+
+
+class ErasedSchema(Schema):
+    """What was forgotten."""
+
+    erased = fields.Integer(required=True, metadata={"description": "Requests from which the person was removed"})
+
+
+class MessageQuerySchema(Payload):
+    """Which messages."""
+
+    state = fields.String(required=True, validate=validate.OneOf(["dead", "uncertain"]))
+
+
+class MessageSchema(Schema):
+    """A message that needs a look."""
+
+    id = fields.String(required=True)
+    state = fields.String(required=True)
+    channel = fields.String(required=True)
+    email = fields.String(required=True)
+    variant_id = fields.String(required=True)
+    reason = fields.String(required=True, metadata={"description": "What the provider said"})
+    attempts = fields.Integer(required=True)
+    at = fields.AwareDateTime(required=True, metadata={"description": "When it was given up, or became uncertain"})
+
+
+class MessageListSchema(Schema):
+    """Messages that need a look, newest first, at most 50."""
+
+    messages = fields.List(fields.Nested(MessageSchema), required=True)
+
+
+STATES = ["unconfirmed", "waiting", "released", "notified", "undeliverable", "unsubscribed", "bought"]
 
 
 class SubscriptionQuerySchema(Payload):

@@ -35,7 +35,11 @@ class _PageSessions(SecureCookieSessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """An empty session for programs."""
-        return SecureCookieSession() if request.path.startswith("/api/") else super().open_session(app, request)
+        return (
+            SecureCookieSession()
+            if request.path.startswith(("/api/", "/webhooks/"))
+            else super().open_session(app, request)
+        )
 
 
 def _is_https(app: Flask) -> bool:

@@ -132,6 +132,6 @@ class VariantState(MethodView):
             found = variants.state(database, shop.id, variant_id)
         if found is None:
             raise APIError(404, "This shop does not sell this variant.", code="unknown_variant")
-        available = is_sellable(found["available"], shop.rules)
+        available = is_sellable(found["available"], shop.rules_with(found["overrides"]))
         body = {"variant_id": variant_id, "available": available, "waiting": found["waiting"]}
         return body, {"Cache-Control": f"public, max-age={STATE_SECONDS}"}

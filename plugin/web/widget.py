@@ -111,7 +111,7 @@ def _form_page(shop: Shop, item: RowMapping, *, email: str = "", error: str = ""
         "hosted_form.html",
         shop=shop,
         item=item,
-        in_stock=is_sellable(item["available"], shop.rules),
+        in_stock=is_sellable(item["available"], shop.rules_with(item["overrides"])),
         email=email,
         error=error,
         joined=joined,

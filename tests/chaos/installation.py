@@ -1,15 +1,13 @@
 """An installation whose every process and connection can be hurt, and that is kept going all the while."""
 
 import contextlib
-import os
+import random
 import signal
-import socket
 import subprocess
-import sys
 import threading
 import time
-from collections import Counter
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -17,83 +15,77 @@ import httpx
 
 from plugin import db
 from plugin.embedded import EmbeddedError, EmbeddedPostgres, EmbeddedRedis
-from plugin.embedded.process import that_dies_with_its_parent
 from plugin.runtime import Runtime
 from plugin.settings import Settings
-from tests.chaos.proxy import Proxy
-from tests.processes import ROOT, environment, free_port
-from tests.sink import Delivered, MailSink
+from tests.chaos.clock import Clock, forget
+from tests.chaos.machine import Loopback, Machine, Way, cable, cables_are_allowed
+from tests.chaos.network import Loop, Proxy
+from tests.chaos.part import Part, end_all
+from tests.chaos.sink import RecordingSink
+from tests.processes import environment, free_port
 
 WORKERS = 2
 READY_SECONDS = 60
 WATCH_SECONDS = 0.1
-RESTART_SECONDS = 0.5
+HTTP_SECONDS = 10
+POSTGRES_PORT = 5432
+# Processes are killed here, not the machine: what was written is on the disk as far as they can tell.
+POSTGRES_SETTINGS = {"fsync": "off"}
 
 
-class RecordingSink(MailSink):
-    """Keeps who got which message, not the messages."""
+class ClockedPostgres(EmbeddedPostgres):
+    """A PostgreSQL whose clock can be set."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.received: Counter[tuple[str, str]] = Counter()
-        """By recipient and Message-ID: how often it came."""
+    clock: Clock | None = None
+    pid: int | None = None
 
-    def take(self, mail: Delivered) -> None:
-        """Write it down."""
-        head = mail.content.partition(b"\r\n\r\n")[0].decode("ascii", "replace")
-        (message_id,) = (line for line in head.splitlines() if line.lower().startswith("message-id:"))
-        with self.changed:
-            self.received[mail.recipient, message_id] += 1
-            self.changed.notify_all()
+    def _start(self) -> None:
+        self._forget()
+        super()._start()
+        self.pid = self.process.pid if self.process else None
+
+    def stop(self) -> None:
+        """End the server."""
+        super().stop()
+        self._forget()
+
+    def _forget(self) -> None:
+        if self.clock and self.pid:
+            forget(self.pid)
+
+    def _as_account(self) -> list[str]:
+        words = super()._as_account()
+        if self.clock:
+            words += ["env", *(f"{name}={value}" for name, value in self.clock.of_postgres().items())]
+        return words
 
 
-@dataclass
-class Part:
-    """A process that is started again when it ends."""
-
-    words: list[str]
-    environment: dict[str, str]
-    log: Path
-    process: subprocess.Popen[bytes] | None = None
-    started_at: float = 0.0
-
-    def start(self) -> None:
-        """Start it."""
-        self.started_at = time.monotonic()
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                that_dies_with_its_parent([sys.executable, "-m", "plugin.cli", *self.words], signal.SIGKILL),
-                env=self.environment,
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-
-    def keep_going(self) -> None:
-        """Start it again when it has ended."""
-        assert self.process
-        if self.process.poll() is not None and time.monotonic() - self.started_at > RESTART_SECONDS:
-            self.start()
-
-    def signal(self, signum: signal.Signals) -> None:
-        """Send a signal to the process (a web server's children are in its group)."""
-        assert self.process
-        with contextlib.suppress(ProcessLookupError):
-            if signum == signal.SIGKILL:
-                os.killpg(self.process.pid, signum)
-            else:
-                self.process.send_signal(signum)
+@contextlib.contextmanager
+def template(folder: Path) -> Iterator[Path]:
+    """A data folder of PostgreSQL with all tables, to be copied."""
+    with EmbeddedPostgres(folder, settings=POSTGRES_SETTINGS) as server:
+        engine = db.make_engine(server.url)
+        db.upgrade(engine)
+        engine.dispose()
+    yield folder / "data"
 
 
 @dataclass
 class Installation:
-    """Everything that `stockbell up` starts, each behind a proxy."""
+    """Everything that `stockbell up` starts, each behind a proxy; or the same on several machines."""
 
     folder: Path
-    sink: RecordingSink = field(default_factory=RecordingSink)
-    parts: dict[str, Part] = field(default_factory=dict)
+    data: Path | None = None
+    """A `template`; None: all tables are made anew."""
+    machine_names: tuple[str, ...] = ("",)
+    knows_ids: bool = False
+    """Whether the mail server drops a Message-ID that it has had."""
+    clock_names: frozenset[str] = frozenset()
+    """Whose clocks can be set: "application", "PostgreSQL"."""
+    machines: dict[str, Machine] = field(default_factory=dict)
+    clocks: dict[str, Clock] = field(default_factory=dict)
+    proxies: dict[str, Proxy] = field(default_factory=dict)
+    """To PostgreSQL and to Redis, of the only machine."""
 
     def __enter__(self) -> Self:
         self._stack = contextlib.ExitStack()
@@ -107,47 +99,117 @@ class Installation:
     def __exit__(self, *details: object) -> None:
         self._stack.close()
 
+    @property
+    def parts(self) -> dict[str, Part]:
+        """All processes by their names."""
+        return {
+            f"{name} {part}".strip(): each for name, box in self.machines.items() for part, each in box.parts.items()
+        }
+
     def _start(self) -> None:
-        enter = self._stack.enter_context
-        # Processes are killed here, not the machine: what was written is on the disk as far as they can tell.
-        self.postgres = enter(EmbeddedPostgres(self.folder / "postgres", settings={"fsync": "off"}))
-        self.redis = enter(EmbeddedRedis(self.folder / "redis"))
-        enter(self.sink)
-        self.smtp_proxy = enter(Proxy(self._reach_sink))
-        self.postgres_proxy = enter(Proxy(lambda: _unix(self.postgres.sockets / ".s.PGSQL.5432")))
-        self.redis_proxy = enter(Proxy(lambda: _unix(self.redis.sockets / "redis.sock")))
-        self.settings = Settings(
-            database_url=f"postgresql://postgres@127.0.0.1:{self.postgres_proxy.port}/stockbell",
-            redis_url=f"redis://127.0.0.1:{self.redis_proxy.port}/0",
-            smtp_url=f"smtp://127.0.0.1:{self.smtp_proxy.port}",
-            home=self.folder,
-            secret_key="c" * 40,
-            allow_loopback=True,
-            port=free_port(),
-        )
-        self.runtime = Runtime(replace(self.settings, database_url=self.postgres.url, redis_url=self.redis.url))
-        self._stack.callback(self.runtime.close)
-        db.upgrade(self.runtime.engine)
-        self._start_parts()
-        self._stop = threading.Event()
+        self.folder.chmod(0o711)  # PostgreSQL's account has to find its clock
+        self.network = self._stack.enter_context(Loop())
+        ways = {name: self._way() for name in self.machine_names}
+        self.clocks = {name: Clock(self.folder / f"{name}.clock") for name in self.clock_names}
+        self._start_services([way.server_host for way in ways.values()])
+        for name, way in ways.items():
+            self.machines[name] = self._machine(name, way)
+        self._stop, self._resting = threading.Event(), threading.Event()
         watcher = threading.Thread(target=self._watch, daemon=True)
         watcher.start()
         self._stack.callback(watcher.join)
         self._stack.callback(self._stop.set)
+        self.client = self._stack.enter_context(httpx.Client(timeout=HTTP_SECONDS, trust_env=False))
         self._wait_until_ready()
 
-    def _start_parts(self) -> None:
-        own = {"STOCKBELL_PORT": str(self.settings.port), "STOCKBELL_SUBSCRIBE_LIMIT": "0"}
-        words = {"web": ["web"], "scheduler": ["scheduler"]}
-        words |= {f"worker {number}": ["worker", "--name", f"w{number}"] for number in range(WORKERS)}
+    def _way(self) -> Way:
+        if len(self.machine_names) > 1 and cables_are_allowed():
+            return self._stack.enter_context(cable())
+        return Loopback()
+
+    def _start_services(self, hosts: list[str]) -> None:
+        enter = self._stack.enter_context
+        self.postgres = ClockedPostgres(self.folder / "postgres", settings=dict(POSTGRES_SETTINGS))
+        self.postgres.clock = self.clocks.get("PostgreSQL")
+        self._copy_data()
+        if hosts[0] != Loopback.server_host:
+            self.postgres.settings["listen_addresses"] = ",".join(hosts)
+        enter(self.postgres)
+        self._open_to(hosts)
+        self.redis = enter(EmbeddedRedis(self.folder / "redis"))
+        self.sink = enter(RecordingSink(self.network, knows_ids=self.knows_ids))
+        settings = Settings(database_url=self.postgres.url, redis_url=self.redis.url, home=self.folder)
+        self.runtime = Runtime(settings)
+        self._stack.callback(self.runtime.close)
+        if self.data is None:
+            db.upgrade(self.runtime.engine)
+
+    def _copy_data(self) -> None:
+        if self.data:
+            self.postgres.folder.mkdir()
+            subprocess.run(["cp", "-a", str(self.data), str(self.postgres.data)], check=True)
+
+    def _open_to(self, hosts: list[str]) -> None:
+        """Let other machines in."""
+        rules = [f"host all all {host}/30 trust\n" for host in hosts if host != Loopback.server_host]
+        if rules:
+            with (self.postgres.data / "pg_hba.conf").open("a", encoding="ascii") as file:
+                file.writelines(rules)
+            assert self.postgres.process
+            self.postgres.process.send_signal(signal.SIGHUP)
+
+    def _machine(self, name: str, way: Way) -> Machine:
+        """Start the processes of a machine."""
+        redis = self._proxy(self.redis.sockets / "redis.sock", way.server_host)
+        if isinstance(way, Loopback):
+            postgres = self._proxy(self.postgres.sockets / f".s.PGSQL.{POSTGRES_PORT}", way.server_host)
+            postgres_port = postgres.port
+            smtp_port = self.sink.port
+            if name:
+                smtp = self._proxy(self.sink.port, way.server_host)
+                smtp_port = smtp.port
+                way.proxies += [postgres, redis, smtp]
+            self.proxies |= {"postgres": postgres, "redis": redis}
+        else:
+            postgres_port = POSTGRES_PORT
+            smtp_port = self._proxy(self.sink.port, way.server_host).port
+        home = self.folder / (name or "home")
+        home.mkdir()
+        machine = Machine(name, way, home)
+        settings = Settings(
+            database_url=f"postgresql://postgres@{way.server_host}:{postgres_port}/stockbell",
+            redis_url=f"redis://{way.server_host}:{redis.port}/0",
+            smtp_url=f"smtp://{way.server_host}:{smtp_port}",
+            home=home,
+            secret_key="c" * 40,
+            allow_loopback=True,
+            port=free_port(),
+            bind=way.own_host,
+        )
+        machine.address = f"http://{way.own_host}:{settings.port}"
+        self._start_parts(machine, settings)
+        return machine
+
+    def _proxy(self, target: Path | int, host: str) -> Proxy:
+        return self._stack.enter_context(Proxy(self.network, target, host))
+
+    def _start_parts(self, machine: Machine, settings: Settings) -> None:
+        own = {"STOCKBELL_PORT": str(settings.port), "STOCKBELL_BIND": settings.bind, "STOCKBELL_SUBSCRIBE_LIMIT": "0"}
+        surroundings = environment(settings, **own)
+        if "application" in self.clocks:
+            surroundings |= self.clocks["application"].of_python()
+        words = {f"worker {number}": ["worker", "--name", f"{machine.name}w{number}"] for number in range(WORKERS)}
+        words |= {"web": ["web"], "scheduler": ["scheduler"]}
         for name, command in words.items():
-            log = self.folder / f"{name.replace(' ', '-')}.log"
-            part = self.parts[name] = Part(command, environment(self.settings, **own), log)
-            part.start()
-            self._stack.callback(_end, part)
+            log = self.folder / f"{machine.name}{name.replace(' ', '-')}.log"
+            machine.parts[name] = Part(command, surroundings, log, machine.way.words_before)
+            machine.parts[name].start()
+        self._stack.callback(lambda: end_all(list(machine.parts.values())))
 
     def _watch(self) -> None:
         while not self._stop.wait(WATCH_SECONDS):
+            if self._resting.is_set():
+                continue
             for server in (self.postgres, self.redis):
                 if server.ended():
                     with contextlib.suppress(EmbeddedError):
@@ -157,40 +219,31 @@ class Installation:
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
-        while True:
+        waiting = list(self.machines.values())
+        while waiting:
             with contextlib.suppress(httpx.HTTPError):
-                if self.http("GET", "/readyz").is_success:
-                    return
+                if self.http("GET", "/readyz", machine=waiting[0]).is_success:
+                    waiting.pop(0)
+                    continue
             if time.monotonic() > deadline:
                 raise TimeoutError("the installation does not become ready")
             time.sleep(0.1)
 
-    def http(self, method: str, path: str, **options: object) -> httpx.Response:
-        """A request to the web process; raises httpx.HTTPError when nobody answers."""
-        url = f"http://127.0.0.1:{self.settings.port}{path}"
-        return httpx.request(method, url, timeout=10, trust_env=False, **options)  # type: ignore[arg-type]
+    def http(self, method: str, path: str, machine: Machine | None = None, **options: object) -> httpx.Response:
+        """A request to a web process, of the last machine that is not cut off if none is named.
 
-    def _reach_sink(self) -> socket.socket:
-        port = int(self.sink.url.rpartition(":")[2])
-        return socket.create_connection(("127.0.0.1", port), 5)
+        Raises:
+            httpx.HTTPError: nobody answers.
+        """
+        address = (machine or [each for each in self.machines.values() if not each.is_cut_off][-1]).address
+        return self.client.request(method, f"{address}{path}", **options)  # type: ignore[arg-type]
 
+    def a_worker(self, chance: random.Random) -> Part:
+        """Any of them."""
+        return chance.choice([part for name, part in self.parts.items() if "worker" in name])
 
-def _unix(path: Path) -> socket.socket:
-    end = socket.socket(socket.AF_UNIX)
-    try:
-        end.connect(str(path))
-    except OSError:
-        end.close()
-        raise
-    return end
-
-
-def _end(part: Part) -> None:
-    assert part.process
-    part.signal(signal.SIGCONT)
-    part.signal(signal.SIGTERM)
-    try:
-        part.process.wait(10)
-    except subprocess.TimeoutExpired:
-        part.signal(signal.SIGKILL)
-        part.process.wait(10)
+    def end_processes(self) -> None:
+        """End all processes of the application in good order; PostgreSQL and Redis stay."""
+        self._resting.set()
+        time.sleep(2 * WATCH_SECONDS)
+        end_all(list(self.parts.values()))

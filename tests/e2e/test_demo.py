@@ -123,7 +123,9 @@ def knows_as_available(page: Page) -> bool:
     script = page.locator("script[src*='/s/']").get_attribute("src") or ""
     variant = page.locator("stockbell-notify").get_attribute("variant-id")
     api = script.replace("/s/", "/api/v1/storefront/").removesuffix(".js")
-    return bool(page.request.get(f"{api}/variants/{variant}").json()["available"])
+    answer = page.request.get(f"{api}/variants/{variant}")
+    assert answer.ok, f"{answer.status}: {answer.text()}"
+    return bool(answer.json()["available"])
 
 
 def test_the_merchant_sees_the_line_and_notifies_by_hand(demo: Running, page: Page) -> None:

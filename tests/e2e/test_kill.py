@@ -1,5 +1,6 @@
 """The main job with real processes, one of which is killed in the middle."""
 
+import contextlib
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ from sqlalchemy import Engine, text
 
 from plugin.domain import shops
 from plugin.runtime import Runtime
-from tests.factories import join, make_shop, set_stock, states
+from tests.factories import ShopKeys, join, make_shop, set_stock, states
 from tests.processes import run_stockbell, stockbell, wait_for
 from tests.sink import MailSink
 
@@ -36,7 +37,7 @@ def write_feed(path: Path, quantity: int) -> None:
     path.write_text(json.dumps([item]), encoding="utf-8")
 
 
-def test_a_worker_killed_in_the_middle_sends_every_mail_once(
+def test_scenario_39_a_worker_killed_in_the_middle_sends_every_mail_once(
     runtime: Runtime, engine: Engine, client: FlaskClient, sink: MailSink, tmp_path: Path
 ) -> None:
     feed = tmp_path / "feed.json"
@@ -112,6 +113,26 @@ def test_an_emptied_redis_costs_a_moment_and_no_mail(runtime: Runtime, engine: E
         wait_for(lambda: set(states(engine, shop).values()) == {"notified"}, "everyone is notified")
 
     assert len(set(sink.recipients)) == len(sink.recipients) == 41
+
+
+def test_a_redis_emptied_in_the_middle_of_a_restock_costs_no_mail(
+    runtime: Runtime, engine: Engine, shop: ShopKeys, sink: MailSink
+) -> None:
+    people = [f"p{number}@x.example" for number in range(600)]
+    join(engine, shop, *people)
+    set_stock(engine, shop, 5)
+    runtime.doorbell.deliver(shop.id, len(people))
+
+    with contextlib.ExitStack() as stack:
+        for words in (["worker"], ["worker"], ["scheduler"]):
+            stack.enter_context(stockbell(runtime.settings, *words))
+        for mails in (100, 400):
+            sink.wait_for(mails, seconds=60)
+            runtime.redis.flushdb()
+        sink.wait_for(len(people), seconds=60)
+        wait_for(lambda: set(states(engine, shop).values()) == {"notified"}, "everyone is notified")
+
+    assert sorted(sink.recipients) == sorted(people)
 
 
 def test_a_due_release_is_carried_out_by_itself(runtime: Runtime, engine: Engine, sink: MailSink) -> None:

@@ -59,6 +59,7 @@ def test_has_what_it_says_it_can(kind: str) -> None:
     assert overrides("read_inventory") is adapter.capabilities.inventory_reads
     for name in ("verify_webhook", "parse_webhook", "register_webhooks"):
         assert overrides(name) is adapter.capabilities.webhooks
+    assert ("webhook_shop" in vars(adapter)) is adapter.capabilities.webhooks
 
 
 @every_platform
@@ -73,6 +74,8 @@ def test_refuses_what_it_cannot(kind: str) -> None:
                 adapter.verify_webhook({}, b"")
             with pytest.raises(NotSupportedError):
                 adapter.parse_webhook({}, b"")
+            with pytest.raises(NotSupportedError):
+                adapter.webhook_shop({}, b"")
 
 
 @every_platform

@@ -31,12 +31,16 @@ RINGS: dict[str, Callable[[Doorbell], None]] = {
     "again": lambda doorbell: doorbell.again(7, 0),
     "release_due": lambda doorbell: doorbell.release_due(7),
     "sync_catalog": lambda doorbell: doorbell.sync_catalog(7),
+    "handle_webhooks": lambda doorbell: doorbell.handle_webhooks(7),
+    "reconcile": lambda doorbell: doorbell.reconcile(7),
 }
 BELLS = {
     "deliver": (queues.DELIVER, 7, 0),
     "again": (queues.DELIVER, 7, 0),
     "release_due": (queues.RELEASE_DUE, 7),
     "sync_catalog": (queues.SYNC_CATALOG, 7),
+    "handle_webhooks": (queues.HANDLE_WEBHOOKS, 7),
+    "reconcile": (queues.RECONCILE, 7),
 }
 PICKLE = b"\x80"
 
@@ -165,6 +169,16 @@ def test_as_many_workers_are_woken_as_the_messages_deserve(runtime: Runtime, due
     assert queued(runtime.redis) == [(queues.DELIVER, [3, slot]) for slot in range(workers)]
 
 
+def test_no_more_turns_are_queued_than_there_are_workers(runtime: Runtime) -> None:
+    workers = [StockbellWorker(runtime, queues.MESSAGES, f"w{number}") for number in range(3)]
+    for worker in workers:
+        worker.register_birth()
+
+    runtime.doorbell.deliver(3, 8000)
+
+    assert queued(runtime.redis) == [(queues.DELIVER, [3, slot]) for slot in range(3)]
+
+
 def test_more_messages_wake_only_the_workers_that_were_not_woken_yet(runtime: Runtime) -> None:
     runtime.doorbell.deliver(3, 1)
     runtime.doorbell.deliver(3, 2000)
@@ -230,7 +244,8 @@ def test_a_turn_that_is_over_lets_another_shop_go_first_and_comes_back(
     work: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("plugin.domain.delivery.CLAIM_BATCH", 1)
+    for name in ("CLAIM_BATCH", "CLAIM_BATCH_IN_COMPANY"):
+        monkeypatch.setattr(f"plugin.domain.delivery.{name}", 1)
     monkeypatch.setattr(jobs, "DELIVER_SECONDS", 0.03)
     sink.answer_seconds = 0.02  # a mail takes several answers: one in each turn
     other = make_shop(engine, name="Other", domain="https://other.example")

@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import Engine, text
 
 from plugin import queues, scheduler
-from plugin.domain import outbox
+from plugin.domain import outbox, shops
 from plugin.runtime import Runtime, now
 from plugin.settings import Settings
 from tests.factories import ShopKeys, join, load, make_shop, messages, set_stock
-from tests.processes import wait_for
+from tests.processes import stockbell, wait_for
 
 HOUR = timedelta(hours=1)
 POLL_SECONDS = 0.05
@@ -49,6 +49,12 @@ class Scheduler:
 @pytest.fixture
 def two(settings: Settings, runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Scheduler]]:
     """Two schedulers that run and count their ticks; `runtime` has made Redis empty before."""
+    with running_two(settings, monkeypatch) as two:
+        yield two
+
+
+@contextlib.contextmanager
+def running_two(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Scheduler]]:
     both = [Scheduler(Runtime(settings)) for _ in range(2)]
     real_tick = scheduler.tick
 
@@ -77,6 +83,14 @@ def leader_sessions(engine: Engine) -> list[int]:
     )
     with engine.connect() as database:
         return list(database.execute(query, {"lock": scheduler.ELECTION_LOCK}).scalars())
+
+
+def sessions(engine: Engine) -> int:
+    """How many sessions there are, all in all."""
+    with engine.connect() as database:
+        return int(
+            database.execute(text("SELECT count(*) FROM pg_stat_activity WHERE usename IS NOT NULL")).scalar_one()
+        )
 
 
 def end_session(engine: Engine, pid: int) -> None:
@@ -145,6 +159,27 @@ def test_a_tick_rings_for_feeds_that_are_due_and_for_no_others(runtime: Runtime,
     scheduler.tick(runtime)
 
     assert rung(runtime) == [(queues.SYNC_CATALOG, (new.id,)), (queues.SYNC_CATALOG, (due.id,))]
+
+
+def test_a_tick_rings_for_the_feed_of_a_new_shop_and_for_one_that_was_changed(runtime: Runtime, engine: Engine) -> None:
+    with engine.begin() as database:
+        new = shops.create_shop(
+            database,
+            platform="custom",
+            name="Moss",
+            domain="https://moss.example",
+            feed="https://moss.example/feed.csv",
+        )
+    changed, gone = (make_shop(engine, variants=(), feed="https://shop.example/feed.json") for _ in range(2))
+    for shop in (changed, gone):
+        feed_due_at(engine, shop, now() + HOUR)
+    with engine.begin() as database:
+        shops.change_settings(database, changed.id, {"feed": "https://shop.example/other.json"})
+        shops.change_settings(database, gone.id, {"feed": ""})
+
+    scheduler.tick(runtime)
+
+    assert rung(runtime) == [(queues.SYNC_CATALOG, (new.shop_id,)), (queues.SYNC_CATALOG, (changed.id,))]
 
 
 def test_a_tick_rings_not_at_once_again_for_a_feed_that_is_being_read(runtime: Runtime, engine: Engine) -> None:
@@ -260,6 +295,40 @@ def test_the_other_scheduler_leads_when_the_session_of_the_leader_is_killed(
     assert len(leader_sessions(engine)) == 1
 
 
+def test_a_leader_that_hangs_leads_no_longer(
+    engine: Engine, settings: Settings, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler, "HANG_SECONDS", 1)
+    with running_two(settings, monkeypatch) as two:
+        leader, other = leader_of(two)
+
+        leader.may_go_on.clear()
+
+        wait_for(lambda: other.ticks >= 2, "ticks of the other one", 10)
+        assert leader.ticks
+
+
+@pytest.mark.slow
+def test_of_five_schedulers_another_one_leads_seconds_after_the_leader_was_killed(
+    settings: Settings, runtime: Runtime, engine: Engine
+) -> None:
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(stockbell(settings, "scheduler"))
+        wait_for(lambda: leader_sessions(engine), "a leader")
+        [session] = leader_sessions(engine)
+        before = sessions(engine)
+        for _ in range(4):
+            stack.enter_context(stockbell(settings, "scheduler"))
+        wait_for(lambda: sessions(engine) >= before + 4, "four more")
+
+        first.kill()
+        due = shop_with_open_restock(engine, now() - timedelta(seconds=1))
+
+        wait_for(lambda: (queues.RELEASE_DUE, (due.id,)) in rung(runtime), "a ring", 15)
+        assert leader_sessions(engine) not in ([], [session])
+        assert len(leader_sessions(engine)) == 1
+
+
 def test_a_scheduler_goes_on_after_all_its_sessions_were_killed(engine: Engine, two: list[Scheduler]) -> None:
     leader_of(two)
     due = shop_with_open_restock(engine, now() + HOUR)
@@ -273,6 +342,26 @@ def test_a_scheduler_goes_on_after_all_its_sessions_were_killed(engine: Engine, 
         database.execute(text("UPDATE restock SET next_release_at = now()"))
 
     wait_for(lambda: (queues.RELEASE_DUE, (due.id,)) in rung(two[0].runtime), "a ring for the release", 10)
+
+
+def test_a_running_scheduler_notices_that_its_clock_was_set_back(
+    engine: Engine, shop: ShopKeys, two: list[Scheduler], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = [HOUR]
+    monkeypatch.setattr(scheduler, "now", lambda: now() + ahead[0])
+    leader, _ = leader_of(two)
+    ticks = leader.ticks
+    wait_for(lambda: leader.ticks >= ticks + 2, "ticks of the clock that is ahead")
+    join(engine, shop, "a@x.example")
+    set_stock(engine, shop, 1, at=now() + 2 * HOUR)
+
+    ahead[0] = timedelta(0)
+
+    wait_for(lambda: rung(two[0].runtime), "a ring for the message", 10)
+    other = make_shop(engine)
+    join(engine, other, "a@x.example")
+    set_stock(engine, other, 1, at=now() + HOUR)  # by somebody who has not noticed yet
+    wait_for(lambda: (queues.DELIVER, (other.id, 0)) in rung(two[0].runtime), "a ring for the other message", 10)
 
 
 def test_a_scheduler_goes_on_after_a_query_failed(

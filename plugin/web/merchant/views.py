@@ -2,18 +2,18 @@
 
 from collections.abc import Callable
 from functools import wraps
+from http import HTTPStatus
 
 from flask import Blueprint, Flask, abort, current_app, flash, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from plugin.domain import catalog, merchants, outbox, overview, shops
+from plugin.domain import catalog, merchants, overview, shops
 from plugin.domain.shops import Shop
-from plugin.runtime import now
 from plugin.web import actions, limits
 from plugin.web.errors import APIError
 from plugin.web.merchant.forms import SettingsForm, SignInForm
 from plugin.web.parts import runtime
-from plugin.web.schemas import CONTROL, MOST_NUMBER
+from plugin.web.schemas import CONTROL
 
 blueprint = Blueprint("merchant", __name__, url_prefix="/merchant")
 View = Callable[..., ResponseReturnValue]
@@ -111,8 +111,13 @@ def settings(shop: Shop) -> ResponseReturnValue:
     form = SettingsForm()
     if not form.validate_on_submit():
         return _page(shop, form), 422
-    actions.change_settings(shop, form.changes(shop))
-    flash("Saved. Changing settings never sends anything by itself.")
+    with runtime().engine.connect() as database:
+        by = merchants.email_of(database, session["merchant"])
+    changed = actions.change_settings(shop, form.changes(shop), by)
+    with runtime().engine.connect() as database:
+        _, notifiable = overview.waiting(database, changed)
+    offer = f" {notifiable:,} wait for what can be bought now: notify them below, if you like." if notifiable else ""
+    flash(f"Saved. Changing settings never sends anything by itself.{offer}")
     return redirect(url_for("merchant.shop_page", shop_id=shop.id))
 
 
@@ -123,7 +128,13 @@ def notify_now(shop: Shop) -> ResponseReturnValue:
     variant_id = request.form.get("variant_id", "")
     if CONTROL.search(variant_id):
         abort(404)
-    notified = actions.notify_now(shop, variant_id)
+    try:
+        notified = actions.notify_now(shop, variant_id)
+    except APIError as error:
+        if error.status != HTTPStatus.CONFLICT:
+            raise
+        flash(error.message)
+        return redirect(url_for("merchant.shop_page", shop_id=shop.id))
     people = "1 person is" if notified == 1 else f"{notified:,} people are"
     flash(f"{people} being told." if notified else "Nobody was told: it cannot be bought now, or nobody waits.")
     return redirect(url_for("merchant.shop_page", shop_id=shop.id))
@@ -133,13 +144,8 @@ def notify_now(shop: Shop) -> ResponseReturnValue:
 @with_shop
 def try_again(shop: Shop, message_id: int) -> ResponseReturnValue:
     """Drive a dead message once more."""
-    if message_id > MOST_NUMBER:
+    if not actions.try_again(shop, message_id):
         abort(404)
-    with runtime().engine.begin() as database:
-        found = outbox.try_again(database, shop.id, message_id, now())
-    if not found:
-        abort(404)
-    runtime().doorbell.deliver(shop.id)
     flash("The message is on its way again.")
     return redirect(url_for("merchant.shop_page", shop_id=shop.id))
 

@@ -10,8 +10,8 @@ from sqlalchemy import Engine, text
 from integrations.errors import UnreachableError
 from plugin.domain import outbox, overview
 from plugin.domain.delivery import Courier
+from plugin.domain.leaving import leave, suppress
 from plugin.domain.recorder import Ended
-from plugin.domain.subscriptions import leave, suppress
 from plugin.runtime import Runtime, now
 from tests.factories import ShopKeys, autocommit, join, load, messages, set_stock, states
 from tests.processes import wait_for
@@ -146,7 +146,8 @@ def test_a_dead_letter_can_be_driven_once_more(
     sink.answer = lambda _command: None
 
     with engine.begin() as database:
-        assert outbox.try_again(database, shop.id, 1, now())
+        message_id = database.execute(text("SELECT id FROM message")).scalar_one()
+        assert outbox.try_again(database, shop.id, message_id, now())
         assert not outbox.try_again(database, shop.id, 1, now())
     deliver(runtime, shop)
 
@@ -173,7 +174,7 @@ def test_a_temporary_refusal_is_tried_again_later_and_given_up_at_last(
     assert timedelta(seconds=46) < waits[1] < timedelta(seconds=73)
     assert timedelta(minutes=47) < waits[-1] < timedelta(minutes=73)
     with engine.begin() as database:
-        database.execute(text("UPDATE message SET created_at = now() - interval '49 hours'"))
+        database.execute(text("UPDATE message SET attempts = 53"))
     deliver(runtime, shop)
     assert messages(engine, shop) == [("a@x.example", "dead", "451 later")]
 

@@ -41,6 +41,20 @@ def test_scenario_22_a_restock_releases_everyone_once(engine: Engine, shop: Shop
     assert set(states(engine, shop).values()) == {"released"}
 
 
+def test_a_line_that_takes_longer_than_statements_may_is_let_out_all_the_same(engine: Engine, shop: ShopKeys) -> None:
+    join(engine, shop, "a@x.example", "b@x.example")
+
+    with engine.connect() as other, engine.begin() as database:
+        other.execute(text("LOCK TABLE message IN SHARE MODE"))  # writing the messages waits for its end
+        end = threading.Timer(0.5, other.rollback)
+        end.start()
+        database.execute(text("SET LOCAL statement_timeout = '200ms'"))
+        stock.apply_levels(database, load(engine, shop), [InventoryLevel("v1", None, 1, None)], now())
+        end.join()
+
+    assert set(states(engine, shop).values()) == {"released"}
+
+
 def test_scenario_23_stock_that_is_still_zero_releases_nobody(engine: Engine, shop: ShopKeys) -> None:
     join(engine, shop, "a@x.example")
 

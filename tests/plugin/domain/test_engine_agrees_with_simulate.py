@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, text
 
 from integrations.types import InventoryLevel
-from plugin.domain import restocks, shops, stock, subscriptions
+from plugin.domain import leaving, restocks, shops, stock
 from plugin.domain.shops import Shop
 from plugin.domain.simulation import simulate
 from tests.factories import START, ShopKeys, join, make_shop, set_stock
@@ -69,7 +69,7 @@ class Player:
             match event["type"]:
                 case "unsubscribe":
                     for subscription_id in self.waiting_as(database, event["id"] + DOMAIN):
-                        subscriptions.leave(database, shop.id, subscription_id, now)
+                        leaving.leave(database, shop.id, subscription_id, now)
                 case "stock":
                     stock.apply_levels(database, shop, [InventoryLevel("v1", None, event["quantity"], None)], now)
                 case "settings":

@@ -4,7 +4,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, text
 
-from plugin.domain import outbox, subscriptions
+from plugin.domain import leaving, outbox
 from plugin.mail import links
 from plugin.runtime import Runtime, now
 from tests.factories import ShopKeys, change, join, load, make_shop, messages, set_stock, states
@@ -39,7 +39,7 @@ def unchanged(engine: Engine) -> Iterator[Rows]:
 
 def is_suppressed(engine: Engine, shop: ShopKeys) -> bool:
     with engine.connect() as database:
-        return subscriptions.is_suppressed(database, shop.id, EMAIL)
+        return leaving.is_suppressed(database, shop.id, EMAIL)
 
 
 def test_looking_at_the_pages_changes_nothing(
@@ -159,7 +159,7 @@ def test_a_mistake_can_be_taken_back_but_a_bounce_cannot(
     assert not is_suppressed(engine, waiting)
 
     with engine.begin() as database:
-        subscriptions.suppress(database, waiting.id, EMAIL, now(), reason="bounced")
+        leaving.suppress(database, waiting.id, EMAIL, now(), reason="bounced")
     page = client.post(path, data={"action": "allow"})
     assert "allowed again" not in page.text
     assert is_suppressed(engine, waiting)
@@ -215,7 +215,7 @@ def test_scenario_15_confirming_twice_is_friendly_and_changes_nothing_more(
     assert states(engine, asked) == {EMAIL: "waiting"}
 
 
-def test_who_confirms_when_the_item_is_back_reads_so_and_gets_no_mail_later(
+def test_who_confirms_when_the_item_is_back_reads_so_and_keeps_a_place_in_line(
     client: FlaskClient, runtime: Runtime, engine: Engine, asked: ShopKeys
 ) -> None:
     path = link(runtime, engine, asked, "confirm")
@@ -226,13 +226,13 @@ def test_who_confirms_when_the_item_is_back_reads_so_and_gets_no_mail_later(
     assert "it is back already" in page.text
     assert 'href="https://shop.example/products/shirt?variant=v1"' in page.text
     row = only_subscription(engine, asked)
-    assert (row["state"], row["reason"]) == ("notified", "told_when_confirming")
-    set_stock(engine, asked, 0)
-    set_stock(engine, asked, 9)
+    assert row["state"] == "waiting"
     assert len(messages(engine, asked)) == 1  # the confirmation mail
     assert "it is back already" in client.post(path).text
     set_stock(engine, asked, 0)
-    assert "This request has ended" in client.post(path).text
+    assert "You're on the list" in visible_text(client.post(path).text)
+    set_stock(engine, asked, 9)
+    assert states(engine, asked) == {EMAIL: "released"}
 
 
 def test_a_withdrawn_request_is_not_confirmed(

@@ -1,3 +1,5 @@
+import threading
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -6,10 +8,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, text
 
 from plugin import create_app
-from plugin.domain import subscriptions
+from plugin.domain import leaving, subscriptions
 from plugin.runtime import Runtime, now
 from plugin.settings import Settings
-from tests.factories import ORIGIN, ShopKeys, change, join, make_shop, messages, set_stock, states
+from tests.factories import ORIGIN, ShopKeys, autocommit, change, join, load, make_shop, messages, set_stock, states
 from tests.plugin.web.support import assert_error, only_subscription, rows, sign_up
 
 ACCEPTED = {"status": "accepted", "confirmation_required": False, "in_stock": False}
@@ -85,7 +87,7 @@ def test_answer_is_the_same_for_a_suppressed_address_and_nothing_is_written(
     client: FlaskClient, engine: Engine, shop: ShopKeys
 ) -> None:
     with engine.begin() as database:
-        subscriptions.suppress(database, shop.id, "gone@example.com", now())
+        leaving.suppress(database, shop.id, "gone@example.com", now())
     before = rows(engine)
 
     suppressed = sign_up(client, shop, "gone@example.com")
@@ -423,6 +425,31 @@ def test_scenario_13_asking_again_sends_no_second_confirmation(client: FlaskClie
         sign_up(client, shop)
 
     assert len(messages(engine, shop)) == 1
+
+
+def test_of_two_who_ask_again_at_once_at_the_turn_of_a_month_one_gets_a_confirmation(engine: Engine) -> None:
+    shop = make_shop(engine, double_opt_in=True)
+    join(engine, shop, "a@x.example", at=now() - timedelta(minutes=11))
+
+    def ask_again() -> None:
+        with autocommit(engine) as database:
+            subscriptions._ask_again(database, load(engine, shop), subscriptions.Request("v1", "a@x.example"), now())
+
+    second = threading.Thread(target=ask_again)
+    with engine.begin() as database:
+        database.execute(text("UPDATE message SET state = 'sent'"))
+    with engine.begin() as database:  # the first one has done everything but commit
+        database.execute(text("SELECT FROM subscription FOR NO KEY UPDATE"))
+        query = """
+            INSERT INTO message (id, shop_id, subscription_id, kind, step, due_at, created_at)
+            SELECT id + (1::bigint << 36), shop_id, subscription_id, kind, 2, now(), now() FROM message
+        """
+        database.execute(text(query))
+        second.start()
+        second.join(0.5)
+    second.join()
+
+    assert messages(engine, shop) == [("a@x.example", "sent", ""), ("a@x.example", "pending", "")]
 
 
 def test_nobody_is_bombed_with_confirmations_of_many_shops(

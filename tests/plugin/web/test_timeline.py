@@ -7,9 +7,10 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, text
 
-from plugin.domain.subscriptions import suppress
+from plugin.domain import flows, outbox
+from plugin.domain.leaving import leave, suppress
 from plugin.runtime import Runtime, now
-from tests.factories import ShopKeys, change, join, make_shop, set_stock
+from tests.factories import ShopKeys, change, join, load, make_shop, set_stock
 from tests.plugin.web.support import assert_error
 from tests.sink import MailSink
 
@@ -161,3 +162,28 @@ def test_the_story_is_in_the_order_of_time(
     told = story(client, shop, "a@x.example")
     assert events(told) == ["asked", "released", "not_sent", "released", "handed_over"]
     assert [entry["at"] for entry in told["timeline"]] == sorted(entry["at"] for entry in told["timeline"])
+
+
+def test_who_gets_a_later_message_reads_what_holds_it_back_and_that_it_goes(
+    client: FlaskClient, runtime: Runtime, engine: Engine, shop: ShopKeys
+) -> None:
+    with engine.begin() as database:
+        two = flows.Flow("live", (flows.FlowMessage(), flows.FlowMessage(after_minutes=60)))
+        flows.put(database, shop.id, two, "test")
+    join(engine, shop, "a@x.example")
+    set_stock(engine, shop, 2)
+    deliver(runtime, shop)
+
+    def comes_next() -> str:
+        return str(story(client, shop, "a@x.example")["next"])
+
+    assert comes_next().startswith("Message 2 of the flow is handed over, not before ")
+    change(engine, shop, paused=True)
+    assert comes_next() == "Nothing is sent while sending is paused for the whole shop."
+    change(engine, shop, paused=False)
+    with engine.begin() as database:
+        (claimed,) = outbox.claim(database, load(engine, shop), "w", now() + timedelta(hours=1), limit=9)
+    assert comes_next().startswith("Message 2 of the flow is handed over now, ")
+    with engine.begin() as database:
+        leave(database, shop.id, claimed.subscription_id, now())
+    assert comes_next() == "Nothing more."

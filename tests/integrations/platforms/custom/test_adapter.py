@@ -4,7 +4,7 @@ import pytest
 
 from integrations import platform_adapter
 from integrations.base import Capabilities
-from integrations.errors import NotSupportedError, PayloadError
+from integrations.errors import NotSupportedError, PayloadError, SignatureError
 from integrations.http import HTTPClient
 from integrations.platforms.custom.adapter import CustomAdapter
 from integrations.types import ShopConnection
@@ -22,9 +22,11 @@ def test_is_registered() -> None:
     assert platform_adapter("custom") is CustomAdapter
 
 
-def test_can_do_nothing_special(http: HTTPClient) -> None:
-    assert CustomAdapter.capabilities == Capabilities()
+def test_is_told_by_webhooks_and_cannot_be_asked(http: HTTPClient) -> None:
+    assert CustomAdapter.capabilities == Capabilities(webhooks=True)
     with pytest.raises(NotSupportedError):
+        adapter("", http).read_inventory(["1"])
+    with pytest.raises(SignatureError):
         adapter("", http).verify_webhook({}, b"")
 
 
