@@ -11,6 +11,7 @@ from plugin.settings import Settings
 from plugin.web import (
     errors,
     health,
+    hosted_form,
     links,
     mailbox,
     merchant,
@@ -58,7 +59,7 @@ def create_app(settings: Settings | None = None, runtime: Runtime | None = None)
     if runtime.settings.trusted_proxies:
         hops = runtime.settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    for part in (routing, security, links, widget, mailbox, merchant):
+    for part in (routing, security, links, widget, hosted_form, mailbox, merchant):
         part.init_app(app)
     api = openapi.make_api(app)
     for blueprint in (health.blueprint, storefront.blueprint, merchant_api.blueprint, webhooks.blueprint):

@@ -1,6 +1,6 @@
 /**
- * Builds the widget into dist/, or into the folder given as argument: loader, form, manifest. The same sources give the
- * same bytes. Fails if a file outgrows size-budget.json (bytes after gzip).
+ * Builds the widget into dist/, or into the folder given as argument: a folder named by the hash of all that is in it,
+ * manifest.json, and texts.json for the server. The same sources give the same bytes. Fails if what a shopper loads outgrows size-budget.json.
  */
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -10,7 +10,11 @@ import * as esbuild from "esbuild";
 
 const HERE = import.meta.dirname;
 const OUT = resolve(process.argv[2] ?? join(HERE, "dist"));
-const PLACEHOLDER = '"__STOCKBELL_CONFIG__"';
+const SETTINGS = '"__STOCKBELL_SETTINGS__"';
+const VERSION = "__STOCKBELL_VERSION__";
+/** Entries in `src/`, and their format. The two loaders are classic scripts, which pages may load by a plain tag. */
+const ENTRIES = { loader: "iife", klaviyo: "iife", form: "esm", check: "esm" };
+const LOADERS = ["loader.js", "klaviyo.js"];
 
 /** Style sheets become strings; esbuild's own text loader would leave them as long as they are written. */
 const minifiedCss = {
@@ -23,12 +27,20 @@ const minifiedCss = {
   },
 };
 
-async function bundle(entry, format) {
+async function readLocales() {
+  const folder = join(HERE, "src", "locales");
+  const names = (await readdir(folder)).filter((name) => name.endsWith(".json")).sort();
+  const read = async (name) => [name.slice(0, -5), JSON.parse(await readFile(join(folder, name), "utf8"))];
+  return Object.fromEntries(await Promise.all(names.map(read)));
+}
+
+async function bundle(entry, format, labels) {
   const { outputFiles } = await esbuild.build({
     absWorkingDir: HERE,
-    entryPoints: [`src/${entry}`],
+    entryPoints: [`src/${entry}.js`],
     bundle: true,
     charset: "utf8",
+    define: { STOCKBELL_LABELS: JSON.stringify(labels) },
     format,
     legalComments: "none",
     logLevel: "warning",
@@ -38,60 +50,81 @@ async function bundle(entry, format) {
     target: "es2020",
     write: false,
   });
-  return Buffer.from(outputFiles[0].contents);
+  return outputFiles[0].text;
 }
 
-function checkPlaceholder(loader) {
-  const count = loader.toString().split(PLACEHOLDER).length - 1;
+async function textsModule(texts) {
+  const { code } = await esbuild.transform(`export default ${JSON.stringify(texts)}`, { charset: "utf8", minify: true });
+  return code;
+}
+
+function checkPlaceholder(name, script, placeholder) {
+  const count = script.split(placeholder).length - 1;
   if (count !== 1) {
-    throw new Error(`loader.js must hold ${PLACEHOLDER} once, for the server to replace; it holds it ${count} times`);
+    throw new Error(`${name} must hold ${placeholder} once; it holds it ${count} times`);
   }
 }
 
 function measure(content) {
+  const bytes = Buffer.from(content);
   return {
-    raw: content.length,
-    gzip: gzipSync(content, { level: 9 }).length,
-    brotli: brotliCompressSync(content).length,
+    raw: bytes.length,
+    gzip: gzipSync(bytes, { level: 9 }).length,
+    brotli: brotliCompressSync(bytes).length,
+    integrity: `sha384-${createHash("sha384").update(bytes).digest("base64")}`,
   };
 }
 
-function checkBudget(sizes, budget) {
-  const loader = sizes["loader.js"].gzip;
-  const total = Object.values(sizes).reduce((sum, size) => sum + size.gzip, 0);
-  console.log(`${"total".padEnd(24)} ${"".padStart(7)} ${String(total).padStart(7)}`);
+/** What a shopper loads who opens the form: loader, form, and the longest of the texts. */
+function checkBudget(files, locales, budget) {
+  const longest = Math.max(...locales.map((locale) => files[`${locale}.js`].brotli));
+  const loader = files["loader.js"].brotli;
+  const total = loader + files["form.js"].brotli + longest;
+  console.log(`loader ${loader} of ${budget.loader} bytes, with form and longest texts ${total} of ${budget.total} (brotli)`);
   if (loader > budget.loader || total > budget.total) {
-    throw new Error(`too big after gzip: loader ${loader} of ${budget.loader} bytes, all ${total} of ${budget.total}`);
+    throw new Error("too big");
   }
 }
 
 /** New files first, so that a server that reads the folder meanwhile always finds what the manifest names. */
-async function write(files) {
-  await mkdir(OUT, { recursive: true });
-  for (const [name, content] of Object.entries(files)) {
-    await writeFile(join(OUT, name), content);
+async function write(version, contents, others) {
+  await mkdir(join(OUT, version), { recursive: true });
+  for (const [name, content] of Object.entries(contents)) {
+    await writeFile(join(OUT, version, name), content);
   }
-  const old = (await readdir(OUT)).filter((name) => /^form-.*\.js$/.test(name) && !(name in files));
-  await Promise.all(old.map((name) => rm(join(OUT, name))));
+  for (const [name, data] of Object.entries(others)) {
+    await writeFile(join(OUT, name), `${JSON.stringify(data, null, 2)}\n`);
+  }
+  const old = (await readdir(OUT)).filter((name) => name !== version && !(name in others));
+  await Promise.all(old.map((name) => rm(join(OUT, name), { recursive: true })));
 }
 
 async function main() {
-  const loader = await bundle("loader.js", "iife");
-  const form = await bundle("form.js", "esm");
-  checkPlaceholder(loader);
-
-  const formName = `form-${createHash("sha256").update(form).digest("hex").slice(0, 12)}.js`;
-  const files = { "loader.js": loader, [formName]: form };
-  const sizes = Object.fromEntries(Object.entries(files).map(([name, content]) => [name, measure(content)]));
-
-  console.log(`${"bytes".padEnd(24)} ${"raw".padStart(7)} ${"gzip".padStart(7)} ${"brotli".padStart(7)}`);
-  for (const [name, { raw, gzip, brotli }] of Object.entries(sizes)) {
-    console.log(`${name.padEnd(24)} ${[raw, gzip, brotli].map((size) => String(size).padStart(7)).join(" ")}`);
+  const locales = await readLocales();
+  const labels = Object.fromEntries(Object.entries(locales).map(([locale, { button }]) => [locale, button]));
+  const contents = {};
+  for (const [entry, format] of Object.entries(ENTRIES)) {
+    contents[`${entry}.js`] = await bundle(entry, format, labels);
   }
-  checkBudget(sizes, JSON.parse(await readFile(join(HERE, "size-budget.json"), "utf8")));
+  for (const [locale, { button, ...texts }] of Object.entries(locales)) {
+    contents[`${locale}.js`] = await textsModule(texts);
+  }
+  const version = createHash("sha256").update(JSON.stringify(contents)).digest("hex").slice(0, 12);
+  for (const name of LOADERS) {
+    checkPlaceholder(name, contents[name], SETTINGS);
+    checkPlaceholder(name, contents[name], VERSION);
+    contents[name] = contents[name].replace(VERSION, version);
+  }
 
-  const manifest = { loader: "loader.js", form: formName, sizes };
-  await write({ ...files, "manifest.json": `${JSON.stringify(manifest, null, 2)}\n` });
+  const files = Object.fromEntries(Object.entries(contents).map(([name, content]) => [name, measure(content)]));
+  console.log(`${"bytes".padEnd(12)} ${"raw".padStart(7)} ${"gzip".padStart(7)} ${"brotli".padStart(7)}`);
+  for (const [name, { raw, gzip, brotli }] of Object.entries(files)) {
+    console.log(`${name.padEnd(12)} ${[raw, gzip, brotli].map((size) => String(size).padStart(7)).join(" ")}`);
+  }
+  checkBudget(files, Object.keys(locales), JSON.parse(await readFile(join(HERE, "size-budget.json"), "utf8")));
+  const manifest = { version, loader: `${version}/loader.js`, locales: Object.keys(locales), files };
+  // The server's hosted form says the same in the same languages.
+  await write(version, contents, { "texts.json": locales, "manifest.json": manifest });
 }
 
 main().catch((error) => {

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -51,6 +52,14 @@ class Shop:
     sender_name: str
     sender_email: str
     postal_address: str
+    widget_accent: str
+    """Colour of the button, "#rrggbb"; empty: the widget's own."""
+    widget_radius: int | None
+    """Of the corners, in pixels."""
+    widget_fields: tuple[str, ...]
+    """What the form asks for besides the address: some of `WIDGET_FIELDS`."""
+    widget_texts: Mapping[str, Mapping[str, str]]
+    """The shop's own wording, by language and name of the text."""
     feed: str
     feed_interval_seconds: int
     feed_max_loss_percent: int
@@ -231,6 +240,8 @@ def change_settings(database: Connection, shop_id: int, changes: Mapping[str, An
         database.execute(text(f"UPDATE shop SET paused_at = {paused_at} WHERE id = :id"), {"id": shop_id})  # noqa: S608
     if values.get("customers_per_unit") == "all":
         values["customers_per_unit"] = None
+    if "widget_texts" in values:
+        values["widget_texts"] = json.dumps(values["widget_texts"])
     if values:
         columns = ", ".join(f"{name} = :{name}" for name in values)  # only names from SETTINGS
         database.execute(text(f"UPDATE shop SET {columns} WHERE id = :id"), {**values, "id": shop_id})  # noqa: S608
@@ -287,6 +298,7 @@ def lock_rules(database: Connection, shop_id: int) -> None:
     )
 
 
+WIDGET_FIELDS = ("phone", "quantity", "marketing")
 RULE_SETTINGS = {"minimum_inventory", "customers_per_unit", "wait_minutes"}
 SETTINGS = RULE_SETTINGS | {
     "double_opt_in",
@@ -298,6 +310,10 @@ SETTINGS = RULE_SETTINGS | {
     "postal_address",
     "locale",
     "currency",
+    "widget_accent",
+    "widget_radius",
+    "widget_fields",
+    "widget_texts",
     "feed",
     "feed_interval_seconds",
     "feed_max_loss_percent",
@@ -327,10 +343,11 @@ def _shop(row: RowMapping) -> Shop:
         wait_minutes=row["wait_minutes"],
     )
     locations = row["locations"]
-    plain = set(Shop.__slots__) - {"rules", "locations", "flow"}
+    plain = set(Shop.__slots__) - {"rules", "locations", "widget_fields", "flow"}
     return Shop(
         **{name: row[name] for name in plain},
         rules=rules,
         locations=None if locations is None else tuple(locations),
+        widget_fields=tuple(row["widget_fields"]),
         flow=flows.of_row(row["flow_state"], row["flow_messages"]),
     )

@@ -34,6 +34,9 @@ class Request:
     locale: str = ""
     page_url: str = ""
     marketing_consent: bool = False
+    phone: str = ""
+    quantity: int | None = None
+    """How many the person would like to buy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,8 @@ def join(
         secrets.token_bytes(16),
         now,
         unconfirmed and may_ask_confirmation,
+        request.phone,
+        request.quantity or 0,
     )
     if current == "f":
         raise ShopChangedError(shop.id)
@@ -115,8 +120,9 @@ _JOIN = PreparedStatement(
            AND EXISTS (SELECT FROM current) FOR SHARE
     ), added AS (
         INSERT INTO subscription (shop_id, variant_id, email, email_key, locale, page_url, marketing_consent,
-                                  state, link_key, joined_at, state_at, created_at)
-        SELECT $1, $3, $4, $5, $6, $7, $8::boolean, $9, $10::bytea, $11, $11, $11::timestamptz
+                                  state, link_key, joined_at, state_at, created_at, phone, quantity)
+        SELECT $1, $3, $4, $5, $6, $7, $8::boolean, $9, $10::bytea, $11, $11, $11::timestamptz,
+               NULLIF($13, ''), NULLIF($14::integer, 0)
           FROM item
          WHERE NOT EXISTS (SELECT FROM suppression WHERE shop_id = $1 AND channel = 'email' AND address = $5)
         ON CONFLICT (shop_id, variant_id, email_key) WHERE state IN ('unconfirmed', 'waiting', 'released')
@@ -199,7 +205,8 @@ def page(
 
 _PAGE = text(
     """
-    SELECT id, variant_id, email, locale, state, reason, joined_at, confirmed_at, state_at FROM subscription
+    SELECT id, variant_id, email, phone, quantity, locale, state, reason, joined_at, confirmed_at, state_at
+      FROM subscription
      WHERE shop_id = :shop AND id > :after
        AND (CAST(:variant AS text) IS NULL OR variant_id = :variant)
        AND (CAST(:state AS text) IS NULL OR state = :state)

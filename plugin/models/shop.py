@@ -8,11 +8,12 @@ from sqlalchemy import (
     ForeignKey,
     Integer,
     LargeBinary,
+    SmallInteger,
     Table,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 
 from plugin.db import metadata
 from plugin.models.columns import identity, moment, shop_id, words
@@ -44,6 +45,11 @@ shop = Table(
     words("sender_name", default=""),
     words("sender_email", default=""),
     words("postal_address", default=""),
+    # What shoppers see on the shop's pages.
+    words("widget_accent", default=""),  # "#rrggbb"
+    Column("widget_radius", SmallInteger),  # pixels
+    Column("widget_fields", ARRAY(TEXT), nullable=False, server_default=text("'{}'")),
+    Column("widget_texts", JSONB, nullable=False, server_default=text("'{}'")),  # language -> name -> text
     # Custom catalogs.
     words("feed", default=""),
     Column("feed_interval_seconds", Integer, nullable=False, server_default=text("900")),
@@ -55,6 +61,7 @@ shop = Table(
     CheckConstraint("customers_per_unit >= 1", name="customers_per_unit"),
     CheckConstraint("wait_minutes >= 1", name="wait_minutes"),
     CheckConstraint("messages_per_minute >= 1", name="messages_per_minute"),
+    CheckConstraint("widget_radius BETWEEN 0 AND 40", name="widget_radius"),
     CheckConstraint("feed_interval_seconds >= 1", name="feed_interval"),
     CheckConstraint("feed_max_loss_percent BETWEEN 0 AND 100", name="feed_max_loss"),
 )

@@ -1,6 +1,6 @@
 """Who waits for what, and who must not be written to."""
 
-from sqlalchemy import Boolean, CheckConstraint, Column, Index, LargeBinary, Table, text
+from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, LargeBinary, Table, text
 
 from plugin.db import metadata
 from plugin.models.columns import FILLFACTOR, identity, moment, unchecked_shop_id, words
@@ -14,6 +14,7 @@ subscription = Table(
     words("email"),
     words("email_key"),  # lower case: one person, however the address is typed
     words("phone", nullable=True),
+    Column("quantity", Integer),  # how many the person would like to buy
     words("locale", default=""),
     # unconfirmed -> waiting <-> released -> notified | undeliverable; who was not told may become unsubscribed, bought
     words("state"),

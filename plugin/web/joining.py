@@ -32,6 +32,8 @@ def sign_up(shop: Shop, data: dict[str, Any], read_again: Callable[[], Shop]) ->
         locale=data["locale"] or "",
         page_url=data["page_url"] or "",
         marketing_consent=data["marketing_consent"],
+        phone=data["phone"] or "",
+        quantity=data["quantity"],
     )
     asked = False
     try:

@@ -13,6 +13,7 @@ from integrations.types import CatalogVariant, InventoryLevel, Order
 from plugin.domain.flows import CHANNELS, MOST_MESSAGES, MOST_MINUTES, MOST_SMART_SENDING_HOURS
 from plugin.domain.flows import STATES as FLOW_STATES
 from plugin.domain.overrides import SCOPES
+from plugin.domain.shops import WIDGET_FIELDS
 from plugin.mail.compose import available_locales
 
 MOST_ID_CHARS = 255
@@ -30,6 +31,13 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 """Control characters, and halves of characters, which no database or header can hold."""
 LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 CURRENCY = re.compile(r"([A-Z]{3})?\Z")
+PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
+"""E.164: a plus sign, the country code and the number, 15 digits at the most."""
+COLOUR = re.compile(r"(#[0-9a-fA-F]{6})?\Z")
+MOST_TEXT_CHARS = 400
+MOST_RADIUS = 40
+MOST_WANTED = 9999
+NO_PHONE = "Please enter the phone number with its country code, like +44 20 7946 0000."
 NO_ADDRESS = "Please enter a complete e-mail address, like name@example.com."
 
 
@@ -136,7 +144,19 @@ class SubscriptionRequestSchema(Payload):
     variant_id = identifier(required=True)
     product_id = identifier(allow_none=True)
     email = fields.String(allow_none=True, validate=validate.Length(max=254))
-    phone = fields.String(allow_none=True, validate=validate.Length(max=40))
+    phone = fields.String(
+        allow_none=True,
+        load_default="",
+        validate=validate.Length(max=40),
+        metadata={"description": "With its country code: +44 20 7946 0000"},
+    )
+    quantity = fields.Integer(
+        strict=True,
+        allow_none=True,
+        load_default=None,
+        validate=validate.Range(1, MOST_WANTED),
+        metadata={"description": "How many the person would like to buy"},
+    )
     locale = fields.String(allow_none=True, load_default="", validate=validate.Length(max=MOST_LOCALE_CHARS))
     marketing_consent = YesOrNo(load_default=False)
     page_url = fields.String(allow_none=True, load_default="", validate=validate.Length(max=2048))
@@ -154,6 +174,9 @@ class SubscriptionRequestSchema(Payload):
             data["email"] = checked_email(data["email"])
         except ValidationError as error:
             raise ValidationError(error.messages, "email") from error
+        data["phone"] = re.sub(r"[\s().-]", "", data["phone"] or "")
+        if data["phone"] and not PHONE.fullmatch(data["phone"]):
+            raise ValidationError(NO_PHONE, "phone")
         # A strange language or page is no reason to lose a subscriber.
         if not LOCALE.fullmatch(data["locale"] or ""):
             data["locale"] = ""
@@ -335,6 +358,29 @@ class SettingsSchema(RulesSchema):
     postal_address = fields.String(validate=[validate.Length(max=500), _lines])
     locale = fields.String(validate=validate.OneOf(sorted(available_locales())))
     currency = fields.String(validate=validate.Regexp(CURRENCY))
+    widget_accent = fields.String(
+        validate=validate.Regexp(COLOUR, error="Must be a colour like #0b5d3b, or empty."),
+        metadata={"description": "Colour of the button; the text on it turns black or white by itself"},
+    )
+    widget_radius = fields.Integer(
+        strict=True,
+        allow_none=True,
+        validate=validate.Range(0, MOST_RADIUS),
+        metadata={"description": "Of the corners, in pixels; null: the widget's own"},
+    )
+    widget_fields = fields.List(
+        fields.String(validate=validate.OneOf(WIDGET_FIELDS)),
+        metadata={"description": "What the form asks for besides the address"},
+    )
+    widget_texts = fields.Dict(
+        keys=fields.String(validate=validate.Regexp(r"[a-z]{2}\Z", error="Must be a language like de.")),
+        values=fields.Dict(
+            keys=fields.String(validate=[validate.Length(1, 40), _printable]),
+            values=fields.String(validate=[validate.Length(1, MOST_TEXT_CHARS), _printable]),
+        ),
+        validate=validate.Length(max=50),
+        metadata={"description": "The shop's own wording: language, then name of the text, as in widget/src/locales"},
+    )
     feed = fields.String(validate=[validate.Length(max=2048), _printable])
     feed_interval_seconds = fields.Integer(strict=True, validate=validate.Range(5, 7 * 24 * 3600))
     feed_max_loss_percent = fields.Integer(strict=True, validate=validate.Range(0, 100))
@@ -359,6 +405,8 @@ class SubscriptionSchema(Schema):
     id = fields.String(required=True)
     variant_id = fields.String(required=True)
     email = fields.String(required=True)
+    phone = fields.String(allow_none=True)
+    quantity = fields.Integer(allow_none=True, metadata={"description": "How many the person would like to buy"})
     locale = fields.String(required=True)
     state = fields.String(required=True)
     reason = fields.String(required=True)

@@ -1,27 +1,27 @@
-"""The theme snippet's script, the widget's files, and the hosted form for pages without JavaScript."""
+"""The theme snippet's script, and the widget's files."""
 
 import json
+import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, Response, abort, render_template, request, send_from_directory
+from flask import Blueprint, Flask, Response, abort, request
 from flask.typing import ResponseReturnValue
-from marshmallow import ValidationError
-from sqlalchemy import RowMapping
 
-from plugin.domain import shops, variants
-from plugin.domain.rules import is_sellable
+from plugin.domain import shops
 from plugin.domain.shops import Shop
-from plugin.web.joining import sign_up
+from plugin.web.compression import compress
 from plugin.web.parts import autocommit, runtime
-from plugin.web.schemas import MOST_LOCALE_CHARS, SubscriptionRequestSchema
-from plugin.web.words import Words
 
 DIST = Path(__file__).parents[2] / "widget" / "dist"
-CONFIG_MARK = '"__STOCKBELL_CONFIG__"'
+SETTINGS_MARK = '"__STOCKBELL_SETTINGS__"'
 LOADER_SECONDS = 300
 IMMUTABLE_SECONDS = 365 * 24 * 3600
+ASSET = re.compile(r"[0-9a-f]{12}/[a-z]{2,10}\.js")
+DARK = 0.18
+"""The luminance at which black and white have the same contrast (WCAG 2.2, "contrast ratio")."""
 
 blueprint = Blueprint("widget", __name__)
 
@@ -32,103 +32,91 @@ def init_app(app: Flask) -> None:
 
 
 @cache
-def _built() -> tuple[str, str]:
-    """The loader's text and the form's file name.
+def _manifest() -> Mapping[str, Any]:
+    """What the build has made.
 
     Raises:
         FileNotFoundError: the widget has not been built.
     """
-    manifest = json.loads((DIST / "manifest.json").read_text("utf-8"))
-    return (DIST / manifest["loader"]).read_text("utf-8"), manifest["form"]
+    manifest: Mapping[str, Any] = json.loads((DIST / "manifest.json").read_text("utf-8"))
+    return manifest
+
+
+@cache
+def _built(name: str) -> str:
+    """The text of a file of the build."""
+    return (DIST / str(_manifest()["version"]) / name).read_text("utf-8")
 
 
 @blueprint.get("/s/<key:public_key>.js")
 def loader(public_key: str) -> ResponseReturnValue:
-    """The script that a shop's pages hold, with this shop's look."""
-    shop = _shop(public_key)
+    """The script that a shop's pages hold, with this shop's settings."""
+    return _loader(_shop(public_key), "loader.js")
+
+
+@blueprint.get("/s/<key:public_key>/klaviyo.js")
+def klaviyo_loader(public_key: str) -> ResponseReturnValue:
+    """The same for pages that hold Klaviyo's snippet: it understands the calls that stand there."""
+    return _loader(_shop(public_key), "klaviyo.js")
+
+
+def _loader(shop: Shop, name: str) -> Response:
     try:
-        script, form = _built()
+        script = _built(name)
     except FileNotFoundError:
         return Response("/* Stockbell: the widget is not built; run 'make setup'. */", 503, mimetype="text/javascript")
-    response = Response(script.replace(CONFIG_MARK, json.dumps(_config(shop, form))), mimetype="text/javascript")
+    return _for_everyone(
+        Response(script.replace(SETTINGS_MARK, json.dumps(_settings(shop))), mimetype="text/javascript")
+    )
+
+
+@blueprint.get("/s/<key:public_key>.json")
+def loader_settings(public_key: str) -> ResponseReturnValue:
+    """The settings alone, for pages with a pinned loader; asked for when somebody opens the form."""
+    return _for_everyone(Response(json.dumps(_settings(_shop(public_key))), mimetype="application/json"))
+
+
+def _for_everyone(response: Response) -> Response:
+    """Of any page, for a few minutes, as small as the browser can take it."""
     response.headers["Cache-Control"] = f"public, max-age={LOADER_SECONDS}"
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    compress(response)
     response.add_etag()
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
-def _config(shop: Shop, form: str) -> dict[str, Any]:
-    host = runtime().settings.public_url
-    return {
-        "api": f"{host}/api/v1/storefront/{shop.public_key}",
-        "form": f"{host}/widget/{form}",
-        "hosted": f"{host}/n/{shop.public_key}/",
-        "locale": shop.locale,
-        "look": {},
-        "marketing": False,
-        "texts": {},
-    }
+def _settings(shop: Shop) -> dict[str, Any]:
+    """What the widget needs to know of a shop (`Settings` in widget/src/types.d.ts); what is usual is left out."""
+    look = {}
+    if shop.widget_accent:
+        look = {"accent": shop.widget_accent, "on-accent": _text_on(shop.widget_accent)}
+    if shop.widget_radius is not None:
+        look["radius"] = f"{shop.widget_radius}px"
+    known: dict[str, Any] = {"look": look, "fields": list(shop.widget_fields), "texts": shop.widget_texts}
+    basics = {"host": runtime().settings.public_url, "key": shop.public_key, "locale": shop.locale}
+    return {**basics, **{name: value for name, value in known.items() if value}}
+
+
+def _text_on(colour: str) -> str:
+    """Black or white, whichever can be read better on a colour."""
+    parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return "#fff" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < DARK else "#000"
 
 
 @blueprint.get("/widget/<path:name>")
 def asset(name: str) -> ResponseReturnValue:
-    """A file of the widget; its name holds its content's hash."""
-    if not name.endswith(".js") or not (DIST / name).is_file():
+    """A file of the widget; its folder's name is the hash of all that is in it."""
+    if not ASSET.fullmatch(name) or not (DIST / name).is_file():
         abort(404)
-    response = send_from_directory(DIST, name, mimetype="text/javascript", max_age=IMMUTABLE_SECONDS)
+    response = Response((DIST / name).read_bytes(), mimetype="text/javascript")
     response.headers["Cache-Control"] = f"public, max-age={IMMUTABLE_SECONDS}, immutable"
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    compress(response)
     return response
-
-
-@blueprint.get("/n/<key:public_key>/<id:variant_id>")
-def hosted_form(public_key: str, variant_id: str) -> ResponseReturnValue:
-    """The form as a page of its own, for shops' pages without JavaScript."""
-    shop = _shop(public_key)
-    return _form_page(shop, _item(shop, variant_id))
-
-
-@blueprint.post("/n/<key:public_key>/<id:variant_id>")
-def post_hosted_form(public_key: str, variant_id: str) -> ResponseReturnValue:
-    """Sign up through the page."""
-    shop = _shop(public_key)
-    email, trap = request.form.get("email", ""), request.form.get("website", "")
-    item = _item(shop, variant_id)
-    wish = {"variant_id": variant_id, "email": email, "locale": _language()}
-    try:
-        data = SubscriptionRequestSchema().load(wish)
-    except ValidationError:
-        return _form_page(shop, item, email=email, error="form_no_address"), 422
-    if not trap:
-        sign_up(shop, data, lambda: _shop(public_key))
-    return _form_page(shop, item, joined=True)
-
-
-def _form_page(shop: Shop, item: RowMapping, *, email: str = "", error: str = "", joined: bool = False) -> str:
-    return render_template(
-        "hosted_form.html",
-        shop=shop,
-        item=item,
-        in_stock=is_sellable(item["available"], shop.rules_with(item["overrides"])),
-        email=email,
-        error=error,
-        joined=joined,
-        say=Words.of(*request.accept_languages.values(), shop.locale),
-    )
-
-
-def _language() -> str:
-    return (request.accept_languages.best or "")[:MOST_LOCALE_CHARS]
-
-
-def _item(shop: Shop, variant_id: str) -> RowMapping:
-    with autocommit() as database:
-        item = variants.item(database, shop.id, variant_id)
-    if item is None:
-        abort(404)
-    return item
 
 
 def _shop(public_key: str) -> Shop:

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-PLACEHOLDER = '"__STOCKBELL_CONFIG__"'
+PLACEHOLDER = '"__STOCKBELL_SETTINGS__"'
 PUBLIC_KEY = "pk_test"
 STOREFRONT = f"/api/v1/storefront/{PUBLIC_KEY}"
+LOADERS = {f"/s/{PUBLIC_KEY}.js": "loader.js", f"/s/{PUBLIC_KEY}/klaviyo.js": "klaviyo.js"}
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,17 @@ class Stub:
     @property
     def form_path(self) -> str:
         """Path of the form's module."""
-        return f"/widget/{self._manifest['form']}"
+        return f"/widget/{self._manifest['version']}/form.js"
+
+    @property
+    def pinned_script(self) -> str:
+        """Address of the loader without settings."""
+        return f"{self.host}/widget/{self._manifest['loader']}"
+
+    @property
+    def integrity(self) -> str:
+        """The published hash of the loader."""
+        return str(self._manifest["files"]["loader.js"]["integrity"])
 
     def asked(self, method: str, path: str) -> list[Request]:
         """The requests of one kind that reached the server, oldest first."""
@@ -166,25 +177,23 @@ class Stub:
 
     def _answer_as_host(self, request: Request) -> Raw:
         self.requests.append(request)
-        if urlsplit(request.path).path == f"/s/{PUBLIC_KEY}.js":
-            return 200, {"Content-Type": "text/javascript; charset=utf-8"}, self._loader()
+        path = urlsplit(request.path).path
+        if path in LOADERS:
+            return 200, {"Content-Type": "text/javascript; charset=utf-8"}, self._loader(LOADERS[path])
+        if path == f"/s/{PUBLIC_KEY}.json":
+            everyone = {"Content-Type": "application/json", "Access-Control-Allow-Origin": "*"}
+            return 200, everyone, json.dumps(self._settings()).encode()
         if request.path.startswith("/widget/"):
             return self._asset(request.path.removeprefix("/widget/"))
         return self._answer_storefront(request)
 
-    def _loader(self) -> bytes:
-        config = {
-            "api": f"{self.host}{STOREFRONT}",
-            "form": f"{self.host}{self.form_path}",
-            "hosted": f"{self.host}/n/{PUBLIC_KEY}/",
-            "locale": "en",
-            "look": {"accent": "#1a1a1a", "radius": "6px"},
-            "marketing": False,
-            "texts": {},
-            **self.settings,
-        }
-        loader = (self.dist / self._manifest["loader"]).read_text()
-        return loader.replace(PLACEHOLDER, json.dumps(config)).encode()
+    def _settings(self) -> dict[str, object]:
+        look = {"accent": "#1a1a1a", "radius": "6px"}
+        return {"host": self.host, "key": PUBLIC_KEY, "locale": "en", "look": look, **self.settings}
+
+    def _loader(self, name: str) -> bytes:
+        loader = (self.dist / self._manifest["version"] / name).read_text()
+        return loader.replace(PLACEHOLDER, json.dumps(self._settings())).encode()
 
     def _asset(self, name: str) -> Raw:
         headers = {

@@ -1,45 +1,86 @@
-import gzip
+import base64
+import hashlib
 import json
 import re
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import brotli
 import pytest
 
 WIDGET = Path(__file__).parents[2] / "widget"
+LOCALES = WIDGET / "src" / "locales"
 
 FORBIDDEN = r"\beval\b|new Function|innerHTML|outerHTML|insertAdjacentHTML|document\.write|javascript:|https?://(?!www\.w3\.org/)"
 
 
 @pytest.fixture
-def assets(dist: Path) -> dict[str, bytes]:
-    """The loader and the form, by their names in the manifest."""
-    manifest = json.loads((dist / "manifest.json").read_text())
-    return {name: (dist / manifest[name]).read_bytes() for name in ("loader", "form")}
+def manifest(dist: Path) -> Mapping[str, Any]:
+    """What the build says of itself."""
+    read: Mapping[str, Any] = json.loads((dist / "manifest.json").read_text())
+    return read
 
 
-def test_assets_stay_within_the_size_budget(assets: dict[str, bytes]) -> None:
+@pytest.fixture
+def assets(dist: Path, manifest: Mapping[str, Any]) -> dict[str, bytes]:
+    """Every file of the build."""
+    return {name: (dist / manifest["version"] / name).read_bytes() for name in manifest["files"]}
+
+
+def test_what_a_shopper_loads_stays_within_the_size_budget(
+    assets: dict[str, bytes], manifest: Mapping[str, Any]
+) -> None:
     budget = json.loads((WIDGET / "size-budget.json").read_text())
-    sizes = {name: len(gzip.compress(content, 9)) for name, content in assets.items()}
+    sizes = {name: len(brotli.compress(content, quality=11)) for name, content in assets.items()}
+    longest = max(sizes[f"{locale}.js"] for locale in manifest["locales"])
 
-    assert budget["loader"] <= 3_000
-    assert budget["total"] <= 10_000
-    assert sizes["loader"] <= budget["loader"]
-    assert sum(sizes.values()) <= budget["total"]
+    assert budget == {"loader": 3000, "total": 8000}
+    assert sizes["loader.js"] <= budget["loader"]
+    assert sizes["loader.js"] + sizes["form.js"] + longest <= budget["total"]
+
+
+def test_there_are_twenty_languages_and_two_from_right_to_left(manifest: Mapping[str, Any]) -> None:
+    assert len(manifest["locales"]) >= 20
+    assert {"en", "de", "fr", "ar", "he"} <= set(manifest["locales"])
+
+
+@pytest.mark.parametrize("path", sorted(LOCALES.glob("*.json")), ids=lambda path: path.stem)
+def test_every_language_has_every_text_with_the_same_places_to_fill(path: Path) -> None:
+    def places(texts: Mapping[str, str]) -> dict[str, list[str]]:
+        return {name: sorted(re.findall(r"\{\w+\}", text)) for name, text in texts.items()}
+
+    texts, english = (json.loads(each.read_text("utf-8")) for each in (path, LOCALES / "en.json"))
+
+    assert places(texts) == places(english)
+    assert all(text == text.strip() != "" for text in texts.values())
+    assert "'" not in "".join(texts.values()), "a typewriter's apostrophe"
 
 
 def test_loader_holds_the_placeholder_once(assets: dict[str, bytes]) -> None:
-    assert assets["loader"].count(b'"__STOCKBELL_CONFIG__"') == 1
+    assert assets["loader.js"].count(b'"__STOCKBELL_SETTINGS__"') == 1
 
 
-@pytest.mark.parametrize("name", ["loader", "form"])
-def test_assets_hold_nothing_that_a_strict_page_forbids(assets: dict[str, bytes], name: str) -> None:
-    assert re.findall(FORBIDDEN, assets[name].decode()) == []
+def test_no_file_holds_what_a_strict_page_forbids(assets: dict[str, bytes]) -> None:
+    for name, content in assets.items():
+        assert re.findall(FORBIDDEN, content.decode()) == [], name
+
+
+def test_published_hashes_are_those_of_the_files(assets: dict[str, bytes], manifest: Mapping[str, Any]) -> None:
+    published = {name: about["integrity"] for name, about in manifest["files"].items()}
+
+    assert published == {
+        name: f"sha384-{base64.b64encode(hashlib.sha384(content).digest()).decode()}"
+        for name, content in assets.items()
+    }
 
 
 def test_same_sources_give_the_same_bytes(dist: Path, tmp_path: Path) -> None:
     with_node = WIDGET.parent / ".ci" / "with-node"
     subprocess.run([with_node, "node", "build.mjs", str(tmp_path)], cwd=WIDGET, check=True, capture_output=True)
 
-    built = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert built == {path.name: path.read_bytes() for path in dist.iterdir()}
+    def files(folder: Path) -> dict[str, bytes]:
+        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    assert files(tmp_path) == files(dist)

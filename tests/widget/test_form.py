@@ -66,7 +66,7 @@ def test_dialog_is_modal_and_named(storefront: Storefront) -> None:
 
 @pytest.mark.parametrize("key", ["Tab", "Shift+Tab"])
 def test_focus_never_leaves_the_dialog(storefront: Storefront, stub: Stub, key: str) -> None:
-    stub.settings = {"marketing": True}
+    stub.settings = {"fields": ["marketing"]}
     storefront.visit()
     storefront.open()
 
@@ -216,7 +216,7 @@ def test_asks_for_marketing_consent_only_where_the_shop_wants_it(storefront: Sto
 def test_marketing_consent_is_unticked_until_the_shopper_ticks_it(
     storefront: Storefront, stub: Stub, *, ticked: bool
 ) -> None:
-    stub.settings = {"marketing": True}
+    stub.settings = {"fields": ["marketing"]}
     storefront.visit()
     storefront.open()
     box = storefront.dialog.get_by_role("checkbox")
@@ -271,7 +271,7 @@ def test_falls_back_to_the_shops_language(storefront: Storefront, stub: Stub) ->
 
 @pytest.mark.parametrize("text_size", ["100%", "200%"])
 def test_fits_a_screen_of_320_px(storefront: Storefront, stub: Stub, text_size: str) -> None:
-    stub.settings = {"marketing": True}
+    stub.settings = {"fields": ["marketing"]}
     storefront.page.set_viewport_size({"width": 320, "height": 480})
     storefront.visit(f"<style>html {{ font-size: {text_size} }}</style>{SOLD_OUT}", lang="de")
     assert storefront.button.evaluate("button => button.scrollWidth <= button.clientWidth")

@@ -1,6 +1,8 @@
 /** @typedef {import("./types.js").Outcome} Outcome */
 
 const TIMEOUT_MS = 10_000;
+/** @type {import("./types.js").FieldName[]} */
+const FIELDS = ["email", "phone"];
 
 /**
  * Asks for an alert.
@@ -37,7 +39,11 @@ export function readOutcome(status, body, headers, locale) {
     return { reason: null, confirmationRequired: !!body.confirmation_required, inStock: !!body.in_stock };
   }
   if (status === 422) {
-    return { reason: "invalid", emailError: readEmailError(body?.error?.fields?.email, headers, locale) };
+    const wrong = body?.error?.fields || {};
+    const field = FIELDS.find((name) => wrong[name]) || null;
+    // A sentence in another language than the page's is left out.
+    const isReadable = field && (headers.get("Content-Language") || "en").startsWith(locale);
+    return { reason: "invalid", field, sentence: isReadable ? [wrong[field]].flat().join(" ") : "" };
   }
   if (status === 404) {
     return { reason: "unknown_variant" };
@@ -46,17 +52,6 @@ export function readOutcome(status, body, headers, locale) {
     return { reason: "rate_limited", minutes: minutesUntil(headers.get("Retry-After")) };
   }
   return { reason: "failed" };
-}
-
-/**
- * @param {string[] | undefined} sentences
- * @param {Headers} headers
- * @param {string} locale
- * @returns {string | null} Null if the address is not at fault; empty if the server's sentence is in another language.
- */
-function readEmailError(sentences, headers, locale) {
-  const isReadable = (headers.get("Content-Language") || "en").startsWith(locale);
-  return sentences ? (isReadable ? [sentences].flat().join(" ") : "") : null;
 }
 
 /**
@@ -71,9 +66,10 @@ export function minutesUntil(retryAfter) {
 /**
  * @param {string} url
  * @param {RequestInit} [options]
- * @returns {Promise<{ status: number, body: any, headers: Headers }>}
+ * @returns {Promise<{ status: number, body: any, headers: Headers }>} The body is null if it is no JSON, as from a
+ *   proxy's error page.
  */
-async function request(url, options) {
+export async function request(url, options) {
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(), TIMEOUT_MS);
   try {
@@ -87,7 +83,7 @@ async function request(url, options) {
 
 /**
  * @param {string} text
- * @returns {any} Null if the text is no JSON, as from a proxy's error page.
+ * @returns {any}
  */
 function parse(text) {
   try {

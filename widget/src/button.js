@@ -1,37 +1,47 @@
-import { h, icon } from "./dom.js";
-import { button as de } from "./locales/de.js";
-import { button as en } from "./locales/en.js";
-import { pageLanguage, pickTexts } from "./texts.js";
-
-const BELL = "M6 17h12c-1.3-1.2-2-3-2-7a4 4 0 0 0-8 0c0 4-.7 5.8-2 7zM10.5 20h3M12 6V4";
+import { settings } from "./config.js";
+import { h } from "./dom.js";
+import { labels } from "./labels.js";
+import { pageLanguage, pickLocale } from "./languages.js";
+import { themeButtons } from "./theme.js";
 
 /**
  * Builds the button, and under it a link to the hosted form, hidden until the form cannot be shown here.
  *
+ * The button is ours, with the shop's look; or the page's own, if it has put one inside the element (`slot="button"`); or
+ * one in the page's tree with given classes or those of the theme's button, so that the theme's styles are its own, too.
+ *
  * @param {Element} element
  * @param {ShadowRoot} root
- * @param {import("./types.js").Config} config
  */
-export function createButton(element, root, config) {
-  const { locale, texts } = pickTexts({ en, de }, pageLanguage(element), config);
-  const button = h("button", { type: "button", part: "button" }, icon(BELL), texts.button);
-  const link = h("a", { hidden: "" }, texts.loadFailed);
-  const container = h("div", { class: "root", lang: locale }, button, h("div", { role: "alert", part: "problem" }, link));
+export function createButton(element, root) {
+  const language = pageLanguage(element) || settings.locale || "en";
+  const locale = pickLocale(language, settings.locale);
+  const own = { ...settings.texts?.["*"], ...settings.texts?.[locale] };
+  const label = element.getAttribute("label") || own.button || /** @type {string} */ (labels[locale]);
+  const classes =
+    element.getAttribute("button-class") ||
+    (element.getAttribute("look") === "theme" && themeButtons(element)[0]?.className.replace(/\S*(disabled|sold)\S*/gi, ""));
+  const given = /** @type {HTMLElement | null} */ (element.querySelector("[slot=button]"));
+  const button = given || h("button", { type: "button", part: "button" }, label);
+  const link = h("a", { hidden: "" }, `${label} ↗`);
+  const place = given || classes ? h("slot", { name: "button" }) : button;
+  const container = h("div", { class: "root", lang: locale, dir: "auto" }, place, h("div", { role: "alert" }, link));
+  const title = element.getAttribute("product-title");
 
-  applyLook(container, config.look);
-  root.append(container);
-  return { container, button, link };
-}
-
-/**
- * Sets the merchant's look as fallbacks of the public custom properties, which the theme's own CSS may set.
- *
- * @param {HTMLElement} container
- * @param {import("./types.js").Config["look"]} look
- */
-function applyLook(container, look) {
-  for (const [name, value] of Object.entries(look)) {
+  if (title && !given) {
+    // Of several buttons on a page each says what it is about.
+    button.setAttribute("aria-label", `${label}: ${title}`);
+  }
+  for (const [name, value] of Object.entries(settings.look || {})) {
     // Through the object model: allowed by every `style-src`, and no value can reach beyond its own property.
     container.style.setProperty(`--look-${name}`, value);
   }
+  root.append(container);
+  if (classes && !given) {
+    button.className = classes;
+    button.slot = "button";
+    element.append(button);
+    container.style.setProperty("--look-accent", getComputedStyle(button).backgroundColor);
+  }
+  return { button, container, language, link, locale, own };
 }

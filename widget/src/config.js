@@ -1,15 +1,37 @@
 /**
- * The shop's settings. In a file that the server has not filled in this is still the placeholder, a string.
+ * The shop's settings, and the addresses that follow from them.
  *
- * The server replaces the placeholder and its quotes by a JSON object, so it must stand in the built file exactly once;
- * the build checks that.
+ * `/s/KEY.js` is this file with the placeholder and its quotes replaced by a JSON object, so the placeholder must stand
+ * in the built file exactly once; the build checks that. In a pinned file it is still there: then the script tag says
+ * which shop it is (`data-key`) and where Stockbell is (`data-host`), and the rest is fetched with the form.
  */
-export const config = /** @type {import("./types.js").Config} */ (asObject("__STOCKBELL_CONFIG__"));
+
+/** @typedef {import("./types.js").Settings} Settings */
+
+const filled = asObject("__STOCKBELL_SETTINGS__");
+
+/** @type {Settings} */
+export const settings = filled.key ? filled : { .../** @type {any} */ (document.currentScript)?.dataset, pinned: true };
+
+export const api = `${settings.host}/api/v1/storefront/${settings.key}`;
+
+/** Folder of this build's files. */
+export const files = `${settings.host}/widget/__STOCKBELL_VERSION__/`;
+
+/**
+ * The form as a page of its own.
+ *
+ * @param {string} variantId
+ */
+export function hostedForm(variantId) {
+  return `${settings.host}/n/${settings.key}/${encodeURIComponent(variantId)}`;
+}
 
 /**
  * Keeps the placeholder from being copied to each place of use when the file is minified.
  *
  * @param {unknown} value
+ * @returns {any}
  */
 function asObject(value) {
   return value;

@@ -10,13 +10,29 @@ const WARNING = "M12 8v5M12 16.2v.1M12 3.5 2.5 20h19z";
  * Builds the dialog's elements. Ids are those of the shadow root, so that labels and descriptions reach their fields.
  *
  * @param {import("./types.js").FormTexts} texts
- * @param {boolean} hasMarketing Whether the shop asks for consent to marketing.
+ * @param {string[]} asked What the shop asks for besides the address.
  */
-export function createView(texts, hasMarketing) {
+export function createView(texts, asked) {
   const title = h("h2", { id: "title" });
   const item = h("p", { class: "item" });
   const close = h("button", { type: "button", class: "close", "aria-label": texts.close }, icon(CROSS));
-  const { field, ...email } = emailField(texts);
+  const email = field("email", texts.email, {
+    type: "email",
+    inputmode: "email",
+    autocapitalize: "none",
+    spellcheck: "false",
+    maxlength: "254",
+    required: "",
+  });
+  const phone = field("tel", texts.phone, { type: "tel", maxlength: "40" });
+  const quantity = field("quantity", texts.quantity, {
+    type: "number",
+    inputmode: "numeric",
+    autocomplete: "off",
+    min: "1",
+    max: "9999",
+    value: "1",
+  });
   const marketing = h("input", { type: "checkbox", name: "marketing_consent" });
   const trap = honeypot();
   const alert = h("div", { role: "alert", class: "alert" });
@@ -24,37 +40,39 @@ export function createView(texts, hasMarketing) {
   const submitLabel = h("span");
   const submit = h("button", { type: "submit" }, h("i"), submitLabel);
 
-  const consent = hasMarketing ? h("label", { class: "check" }, marketing, texts.marketing) : "";
-  const fields = h("div", { class: "fields" }, h("p", {}, texts.intro), field, trap, consent);
+  const wanted = [
+    email.part,
+    asked.includes("phone") && phone.part,
+    asked.includes("quantity") && quantity.part,
+    asked.includes("marketing") && h("label", { class: "check" }, marketing, texts.marketing),
+  ];
+  const fields = h("div", { class: "fields" }, h("p", {}, texts.intro), trap);
+  fields.append(.../** @type {Element[]} */ (wanted.filter(Boolean)));
   const note = h("p", { class: "note" }, texts.privacy);
   const form = h("form", { novalidate: "" }, fields, status, alert, submit, note);
   const badge = h("div", { class: "badge" }, icon(CHECK));
   const dialog = h(
     "dialog",
-    { "aria-labelledby": "title", closedby: "any", part: "dialog" },
+    { "aria-labelledby": "title", part: "dialog" },
     h("div", { class: "card" }, badge, title, item, form, close),
   );
 
-  return { dialog, title, item, close, form, ...email, marketing, trap, alert, status, submit, submitLabel };
+  return { dialog, title, item, close, form, email, phone, quantity, marketing, trap, alert, status, submit, submitLabel };
 }
 
-/** @param {import("./types.js").FormTexts} texts */
-function emailField(texts) {
-  const email = h("input", {
-    id: "email",
-    name: "email",
-    type: "email",
-    inputmode: "email",
-    autocomplete: "email",
-    autocapitalize: "none",
-    spellcheck: "false",
-    maxlength: "254",
-    required: "",
-    "aria-describedby": "email-error",
-  });
-  const emailError = h("p", { id: "email-error", class: "error" });
-  const field = h("div", {}, h("label", { for: "email" }, texts.email), email, emailError);
-  return { field, email, emailError };
+/** @typedef {ReturnType<typeof field>} Field */
+
+/**
+ * A field with its label and the place for what is wrong with it.
+ *
+ * @param {string} id Also what browsers know it by, to fill it in.
+ * @param {string} label
+ * @param {Record<string, string>} attributes
+ */
+function field(id, label, attributes) {
+  const input = h("input", { id, name: id, autocomplete: id, "aria-describedby": `${id}-error`, ...attributes });
+  const error = h("p", { id: `${id}-error`, class: "error" });
+  return { input, error, part: h("div", {}, h("label", { for: id }, label), input, error) };
 }
 
 /** A field that no person can see or reach, in any way; only robots fill it in. */
@@ -80,14 +98,13 @@ export function setWarning(place, sentence) {
  * @param {ShadowRoot} root
  */
 export function keepTabInside(event, dialog, root) {
-  if (event.key !== "Tab") {
-    return;
-  }
-  const stops = [...dialog.querySelectorAll("input,button")].filter((stop) => stop.getClientRects().length);
-  const from = event.shiftKey ? stops[0] : stops[stops.length - 1];
-  const to = event.shiftKey ? stops[stops.length - 1] : stops[0];
-  if (root.activeElement === from || !root.activeElement) {
+  const stops = /** @type {HTMLElement[]} */ ([...dialog.querySelectorAll("input,button")]).filter(
+    (stop) => stop.getClientRects().length,
+  );
+  const last = stops.length - 1;
+  const [from, to] = event.shiftKey ? [0, last] : [last, 0];
+  if (event.key === "Tab" && (root.activeElement === stops[from] || !root.activeElement)) {
     event.preventDefault();
-    /** @type {HTMLElement | undefined} */ (to)?.focus();
+    stops[to]?.focus();
   }
 }

@@ -1,60 +1,94 @@
-import { subscribe } from "./api.js";
+import { request, subscribe } from "./api.js";
 import { emit } from "./events.js";
 import css from "./form.css";
 import { createView, keepTabInside, setWarning } from "./form-view.js";
-import { form as de } from "./locales/de.js";
-import { form as en } from "./locales/en.js";
 import { publicPageUrl } from "./page-url.js";
-import { addStyles } from "./styles.js";
-import { fill, inMinutes, pageLanguage, pickTexts } from "./texts.js";
+import { makeSheet } from "./styles.js";
+import { fill, inMinutes } from "./texts.js";
 
 /**
+ * @typedef {import("./types.js").FormTexts} FormTexts
  * @typedef {import("./types.js").Outcome} Outcome
- * @typedef {import("./types.js").Widget} Widget
  * @typedef {import("./types.js").Wish} Wish
+ * @typedef {import("./form-view.js").Field} Field
  * @typedef {"idle" | "sending" | "done" | "in_stock"} State
  */
 
 /**
- * Builds the dialog of one element. It is made once and keeps the address that was typed.
+ * Builds the form of one element. It is made once and keeps the address that was typed.
  *
- * @param {Widget} widget
- * @returns {{ open: (variantId: string) => void, isOpen: () => boolean }}
+ * @param {import("./types.js").FormOptions} options
+ * @returns {Promise<import("./types.js").Form>} Rejects if the texts do not come.
  */
-export function createForm(widget) {
-  const form = new NotifyForm(widget);
+export async function createForm(options) {
+  const [texts, settings] = await Promise.all([readTexts(options.locale), readSettings(options.settings)]);
+  const form = new NotifyForm({ ...options, settings }, { ...texts, ...settings.texts?.[options.locale], ...options.own });
   return { open: (variantId) => form._open(variantId), isOpen: () => form._view.dialog.open };
 }
 
+/**
+ * @param {string} locale
+ * @returns {Promise<FormTexts>}
+ */
+async function readTexts(locale) {
+  // An address, and not a relative one: the build would put all that it could be in here.
+  return (await import(new URL(`${locale}.js`, import.meta.url).href)).default;
+}
+
+/**
+ * @param {import("./types.js").Settings} settings
+ * @returns {Promise<import("./types.js").Settings>} Those of the server, where the loader came without; as they are, if
+ *   it does not answer.
+ */
+async function readSettings(settings) {
+  if (!settings.pinned) {
+    return settings;
+  }
+  try {
+    return { ...settings, ...(await request(`${settings.host}/s/${settings.key}.json`)).body };
+  } catch {
+    return settings;
+  }
+}
+
 class NotifyForm {
-  /** @param {Widget} widget */
-  constructor(widget) {
-    const { config, container, element, root } = widget;
-    this._language = pageLanguage(element) || config.locale;
-    const { locale, texts } = pickTexts({ en, de }, this._language, config);
-    this._widget = widget;
-    this._locale = locale;
+  /**
+   * @param {import("./types.js").FormOptions} options
+   * @param {FormTexts} texts
+   */
+  constructor(options, texts) {
+    const { container, element, root, settings } = options;
+    this._options = options;
     this._texts = texts;
-    this._view = createView(texts, config.marketing);
+    this._view = createView(texts, settings.fields || []);
+    this._isInline = element.getAttribute("display") === "inline";
     /** @type {State} */
     this._state = "idle";
     /** @type {Wish | null} */
     this._wish = null;
-    addStyles(root, css);
+    root.adoptedStyleSheets = [...root.adoptedStyleSheets, makeSheet(css)];
     this._listen();
     container.append(this._view.dialog);
   }
 
   _listen() {
-    const { dialog, form, close, email, submit } = this._view;
+    const { dialog, form, close, email, phone, submit } = this._view;
+    dialog.setAttribute("closedby", this._isInline ? "none" : "any");
+    if (this._isInline) {
+      dialog.setAttribute("role", "region");
+    }
     dialog.onkeydown = (event) => {
       // A theme's shortcuts cannot see that somebody is typing in here.
       event.stopPropagation();
-      keepTabInside(event, dialog, this._widget.root);
+      if (!this._isInline) {
+        keepTabInside(event, dialog, this._options.root);
+      }
     };
-    dialog.onclose = () => this._widget.onClose();
-    close.onclick = () => dialog.close();
-    email.oninput = () => this._setEmailError("");
+    dialog.onclose = () => this._options.onClose();
+    close.onclick = () => this._close();
+    for (const field of [email, phone]) {
+      field.input.oninput = () => this._setFieldError(field, "");
+    }
     // The second click of a double click would close the answer before anybody has read it.
     submit.onclick = (event) => event.detail < 2;
     form.onsubmit = (event) => {
@@ -65,23 +99,38 @@ class NotifyForm {
 
   /** @param {string} variantId */
   _open(variantId) {
-    const { dialog, item, email } = this._view;
-    const { element } = this._widget;
+    const { dialog, item, email, phone } = this._view;
+    const { element } = this._options;
     if (this._state !== "sending" || variantId !== this._wish?.variantId) {
       this._wish = { variantId, productId: element.getAttribute("product-id") };
       this._reset();
     }
     const titles = ["product-title", "variant-title"].map((name) => element.getAttribute(name));
     item.textContent = titles.filter(Boolean).join(" · ");
-    email.value = email.value || element.getAttribute("customer-email") || "";
-    // Gives the focus to the address: it is the first in the dialog.
-    dialog.showModal();
+    email.input.value = email.input.value || element.getAttribute("customer-email") || "";
+    phone.input.value = phone.input.value || element.getAttribute("customer-phone") || "";
+    if (this._isInline) {
+      dialog.show();
+    } else if (!dialog.open) {
+      dialog.showModal();
+    }
+    email.input.focus();
     emit(element, "opened", { ...this._wish });
   }
 
+  _close() {
+    const { root } = this._options;
+    this._view.dialog.close();
+    if (this._isInline) {
+      /** @type {HTMLElement} */ (root.querySelector("button")).focus();
+    }
+  }
+
   _reset() {
-    this._view.marketing.checked = false;
-    this._setEmailError("");
+    const { email, phone, marketing } = this._view;
+    marketing.checked = false;
+    this._setFieldError(phone, "");
+    this._setFieldError(email, "");
     this._setState("idle");
   }
 
@@ -90,7 +139,7 @@ class NotifyForm {
     if (this._state === "idle") {
       void this._send();
     } else if (this._state === "done") {
-      this._view.dialog.close();
+      this._close();
     } else if (this._state === "in_stock") {
       location.reload();
     }
@@ -98,11 +147,10 @@ class NotifyForm {
 
   async _send() {
     const wish = this._wish;
-    const mistake = this._findMistake();
-    this._setEmailError(mistake);
-    if (wish && !mistake) {
+    if (wish && this._isFilledIn()) {
       this._setState("sending");
-      const outcome = await subscribe(this._widget.config.api, this._request(wish), this._locale);
+      const { api, locale } = this._options;
+      const outcome = await subscribe(api, this._request(wish), locale);
       this._report(outcome, wish);
       // Another variant may have been opened meanwhile; its form is not this answer's.
       if (wish === this._wish) {
@@ -111,15 +159,17 @@ class NotifyForm {
     }
   }
 
-  /** @returns {string} What is wrong with the address, in words; empty if nothing is. */
-  _findMistake() {
-    const { email } = this._view;
-    email.value = email.value.trim();
-    if (!email.value) {
-      return this._texts.emailMissing;
-    }
+  /** Names what is wrong beside its field, with the focus on the first one. */
+  _isFilledIn() {
+    const { email, phone } = this._view;
+    const { emailMissing, emailInvalid, phoneInvalid } = this._texts;
+    const address = (email.input.value = email.input.value.trim());
     // The browser takes "name@host" for an address; in a shop it is a slip.
-    return email.validity.valid && /@.+\../.test(email.value) ? "" : this._texts.emailInvalid;
+    const isAddress = email.input.validity.valid && /@.+\../.test(address);
+    const isPhone = /^(\+[\d\s().-]{7,30})?$/.test(phone.input.value.trim());
+    this._setFieldError(phone, isPhone ? "" : phoneInvalid);
+    this._setFieldError(email, isAddress ? "" : address ? emailInvalid : emailMissing);
+    return isAddress && isPhone;
   }
 
   /**
@@ -127,12 +177,15 @@ class NotifyForm {
    * @returns {import("./types.js").SubscriptionRequest}
    */
   _request(wish) {
-    const { email, marketing, trap } = this._view;
+    const { email, phone, quantity, marketing, trap } = this._view;
+    const number = phone.input.value.trim();
     return {
       variant_id: wish.variantId,
       ...(wish.productId && { product_id: wish.productId }),
-      email: email.value,
-      locale: this._language,
+      email: email.input.value,
+      ...(number && { phone: number }),
+      ...(quantity.input.isConnected && { quantity: quantity.input.valueAsNumber || 1 }),
+      locale: this._options.language,
       marketing_consent: marketing.checked,
       page_url: publicPageUrl(location.href),
       ...(trap.value && { website: trap.value }),
@@ -144,7 +197,7 @@ class NotifyForm {
    * @param {Wish} wish
    */
   _report(outcome, wish) {
-    const { element } = this._widget;
+    const { element } = this._options;
     if (outcome.reason) {
       emit(element, "error", { ...wish, reason: outcome.reason });
     } else {
@@ -170,8 +223,9 @@ class NotifyForm {
 
   /** @param {Exclude<Outcome, { reason: null }>} outcome */
   _showError(outcome) {
-    if (outcome.reason === "invalid" && outcome.emailError !== null) {
-      this._setEmailError(outcome.emailError || this._texts.emailInvalid);
+    if (outcome.reason === "invalid" && outcome.field) {
+      const { field, sentence } = outcome;
+      this._setFieldError(this._view[field], sentence || this._texts[`${field}Invalid`]);
     } else {
       setWarning(this._view.alert, this._explain(outcome));
     }
@@ -187,7 +241,7 @@ class NotifyForm {
       case "unknown_variant":
         return texts.unknownVariant;
       case "rate_limited":
-        return fill(texts.tooMany, { when: inMinutes(outcome.minutes, this._locale) || texts.later });
+        return fill(texts.tooMany, { when: inMinutes(outcome.minutes, this._options.locale) || texts.later });
       case "unreachable":
         return texts.unreachable;
       default:
@@ -203,11 +257,11 @@ class NotifyForm {
   _setState(state, title = this._texts.title, sentence = "") {
     const { dialog, title: heading, email, status, submit, submitLabel, alert } = this._view;
     const { submit: idle, sending, close: done, reload } = this._texts;
-    const hadFocus = this._widget.root.activeElement;
+    const hadFocus = this._options.root.activeElement;
     this._state = state;
     dialog.className = state;
     heading.textContent = title;
-    status.textContent = fill(sentence, { email: email.value });
+    status.textContent = fill(sentence, { email: email.input.value });
     submitLabel.textContent = { idle, sending, done, in_stock: reload }[state];
     // Busy, not disabled: a disabled button would drop the focus.
     submit.setAttribute("aria-disabled", String(state === "sending"));
@@ -218,13 +272,15 @@ class NotifyForm {
     }
   }
 
-  /** @param {string} sentence */
-  _setEmailError(sentence) {
-    const { email, emailError } = this._view;
-    setWarning(emailError, sentence);
-    email.setAttribute("aria-invalid", String(!!sentence));
+  /**
+   * @param {Field} field
+   * @param {string} sentence
+   */
+  _setFieldError({ input, error }, sentence) {
+    setWarning(error, sentence);
+    input.setAttribute("aria-invalid", String(!!sentence));
     if (sentence) {
-      email.focus();
+      input.focus();
     }
   }
 }

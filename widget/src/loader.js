@@ -1,7 +1,7 @@
-import { config } from "./config.js";
-import { define } from "./define.js";
+import { settings } from "./config.js";
+import { start } from "./start.js";
 
-// In a file without settings the fallback that the page put inside the element stays.
-if (config.api) {
-  define();
+// A file that knows no shop leaves what the page put inside the element as it is.
+if (settings.key) {
+  start();
 }

@@ -1,40 +1,45 @@
-import { readAvailability } from "./availability.js";
 import css from "./button.css";
 import { createButton } from "./button.js";
-import { config } from "./config.js";
+import { hostedForm } from "./config.js";
 import { emit } from "./events.js";
 import { loadForm } from "./form-loader.js";
-import { selectedVariant, watchSelection } from "./selection.js";
-import { addStyles } from "./styles.js";
+import { selectedVariant } from "./selection.js";
+import { askForStock, stockOnPage } from "./stock.js";
+import { makeSheet } from "./styles.js";
+import { hide, themeButtons } from "./theme.js";
+
+const LOOK_MS = 100;
+// A browser that cannot do this goes no further: what the page put inside the element stays.
+const sheet = makeSheet(css);
 
 /**
  * `<stockbell-notify>`: a button that is there while the variant is sold out, and opens the form.
  *
- * Attributes: `product-id`, `variant-id`, `available` ("true" or "false"), and for the form `product-title`,
- * `variant-title`, `customer-email`. The element sets `showing` on itself while the button is there. What the page
- * puts inside is its fallback without JavaScript.
+ * Its attributes are described in `snippets/html/README.md`. It looks at them, and at what the page has selected, ten
+ * times a second: themes write hidden fields, rewrite the address and replace whole sections without telling anybody. What the page puts inside is its fallback without JavaScript.
  *
  * Events, bubbling and composed: `stockbell-opened`, `stockbell-subscribed`, `stockbell-error`.
  */
 export class StockbellNotifyElement extends HTMLElement {
-  /** @internal */
-  static get observedAttributes() {
-    return ["product-id", "variant-id", "available"];
-  }
-
   constructor() {
     super();
     /** @private */
     this._root = this.attachShadow({ mode: "open" });
-    addStyles(this._root, css);
+    this._root.adoptedStyleSheets = [sheet];
     /** @private @type {ReturnType<typeof createButton> | null} Made when it is first needed. */
     this._view = null;
-    /** @private @type {ReturnType<typeof import("./form.js").createForm> | null} Made when it is first wanted. */
+    /** @private @type {import("./types.js").Form | null} Made when it is first wanted. */
     this._form = null;
-    /** @private @type {(() => void) | null} */
-    this._stopWatching = null;
+    /** @private @type {string | null} The variant that stock was looked up for. */
+    this._asked = null;
+    /** @private @type {boolean | null} */
+    this._found = null;
+    /** @private @type {HTMLElement[]} The theme's buttons that are hidden now. */
+    this._replaced = [];
     /** @private */
-    this._isScheduled = false;
+    this._bringBack = () => {};
+    /** @private */
+    this._look = () => this._lookAround();
   }
 
   /** The variant asked about: the page's word, else its selection; null if neither is known. */
@@ -45,105 +50,77 @@ export class StockbellNotifyElement extends HTMLElement {
   /** What the page says about stock; null if it says nothing, or nothing that is understood. */
   get available() {
     const word = this.getAttribute("available");
-    return word === "true" || (word === "false" ? false : null);
+    const soldOut = this.getAttribute("sold-out")?.split(/\s+/);
+    return word === "true" || (word === "false" ? false : soldOut ? !soldOut.includes(this.variantId || "") : null);
   }
 
   /** @internal */
   connectedCallback() {
-    this._schedule();
+    /** @private */
+    this._timer = setInterval(this._look, LOOK_MS);
+    // Not at once: what the page has put inside may still be on its way.
+    setTimeout(this._look);
   }
 
   /** @internal */
   disconnectedCallback() {
-    this._followPage(false);
-  }
-
-  /** @internal */
-  attributeChangedCallback() {
-    this._schedule();
+    clearInterval(this._timer);
+    this._replace([]);
   }
 
   /** Opens the form, whatever the stock. Does nothing while no variant is known. */
   async open() {
     const { variantId } = this;
     if (variantId) {
-      const { button, link } = this._ready();
-      button.setAttribute("aria-busy", "true");
+      const { link } = this._ready();
       link.hidden = true;
       try {
         this._form = this._form || (await this._createForm());
         this._form.open(variantId);
       } catch {
         // The code did not come, or this browser has no dialogs.
-        link.href = config.hosted + encodeURIComponent(variantId);
+        link.href = hostedForm(variantId);
         link.hidden = false;
         emit(this, "error", { reason: "unreachable", variantId });
       }
-      button.setAttribute("aria-busy", "false");
-    }
-  }
-
-  /**
-   * Several attributes set one after another cause one update.
-   *
-   * @private
-   */
-  _schedule() {
-    if (!this._isScheduled) {
-      this._isScheduled = true;
-      queueMicrotask(() => {
-        this._isScheduled = false;
-        this._update();
-      });
     }
   }
 
   /** @private */
-  _update() {
-    if (!this.isConnected) {
-      return;
-    }
-    try {
-      this._followPage(!this.getAttribute("variant-id"));
-      this._decide();
-    } catch {
-      // The shop's page must never suffer from this element: whatever went wrong, the button is only not there.
-      this.removeAttribute("showing");
-    }
-  }
-
-  /**
-   * @private
-   * @param {boolean} wanted Whether the page's selection decides about the variant.
-   */
-  _followPage(wanted) {
-    if (!wanted) {
-      this._stopWatching?.();
-      this._stopWatching = null;
-    } else if (!this._stopWatching) {
-      this._stopWatching = watchSelection(this, () => this._schedule());
-    }
-  }
-
-  /** @private */
-  _decide() {
-    const { variantId, available } = this;
-    this._show(!!variantId && available === false);
-    if (variantId && available === null) {
-      void this._ask(variantId);
+  _lookAround() {
+    if (this.isConnected) {
+      try {
+        const { variantId } = this;
+        this._show(!!variantId && this._stock(variantId) === false);
+      } catch {
+        // The shop's page must never suffer from this element: whatever went wrong, the button is only not there.
+        this.removeAttribute("showing");
+        this._replace([]);
+      }
     }
   }
 
   /**
    * @private
    * @param {string} variantId
+   * @returns {boolean | null}
    */
-  async _ask(variantId) {
-    const available = await readAvailability(config.api, variantId);
-    // The shopper may have gone on to another variant while the server was asked.
-    if (available === false && this.available === null && this.variantId === variantId) {
-      this._show(true);
+  _stock(variantId) {
+    const { available } = this;
+    if (available === null && this._asked !== variantId) {
+      this._asked = variantId;
+      this._found = stockOnPage(variantId);
+      if (this._found === null) {
+        void askForStock(variantId).then((found) => {
+          // The shopper may have gone on to another variant while the server was asked.
+          if (this._asked === variantId) {
+            this._found = found;
+            this._look();
+          }
+        });
+      }
     }
+    return available ?? this._found;
   }
 
   /**
@@ -152,33 +129,46 @@ export class StockbellNotifyElement extends HTMLElement {
    */
   _show(wanted) {
     if (wanted || this._view) {
-      this._ready().button.hidden = !wanted;
+      const { button, link } = this._ready();
+      button.hidden = !wanted;
+      wanted = wanted || !link.hidden;
     }
-    // While the dialog is open its host stays, or the browser would close it under the shopper's hands.
+    // While the form is open its host stays, or the browser would close it under the shopper's hands.
     this.toggleAttribute("showing", wanted || !!this._form?.isOpen());
+    this._replace(wanted && this.hasAttribute("replaces") ? themeButtons(this) : []);
+  }
+
+  /**
+   * Hides these buttons of the theme's and no others.
+   *
+   * @private
+   * @param {HTMLElement[]} buttons
+   */
+  _replace(buttons) {
+    if (buttons.length !== this._replaced.length || buttons.some((button) => !this._replaced.includes(button))) {
+      this._bringBack();
+      this._bringBack = hide(buttons);
+      this._replaced = buttons;
+    }
   }
 
   /** @private */
   _ready() {
     if (!this._view) {
-      this._view = createButton(this, this._root, config);
-      this._view.button.onclick = () => this._press();
+      this._view = createButton(this, this._root);
+      const { button } = this._view;
+      button.onclick = () => {
+        // Safari gives a clicked button no focus; the dialog gives it back to whoever had it.
+        button.focus();
+        void this.open();
+      };
     }
     return this._view;
   }
 
   /** @private */
-  _press() {
-    // Safari gives a clicked button no focus; the dialog gives it back to whoever had it.
-    this._ready().button.focus();
-    void this.open();
-  }
-
-  /** @private */
   async _createForm() {
-    const { createForm } = await loadForm(config.form);
-    const { container } = this._ready();
-    const onClose = () => this._schedule();
-    return createForm({ element: this, root: this._root, container, config, onClose });
+    const { createForm } = await loadForm();
+    return createForm({ ...this._ready(), element: this, root: this._root, onClose: this._look });
   }
 }

@@ -4,42 +4,18 @@
  * This module is the only one that knows about themes: whatever else a theme may do to select a variant is added here.
  */
 
-const VARIANT_FIELD = "select[name=id],input[name=id]:not([type=radio]),input[name=id]:checked";
+const VARIANT_FIELD =
+  ":is(select,input):is([name=id],[name=variation_id],[name=variant_id]):not([type=radio]:not(:checked))";
 
 /**
- * The variant selected around an element: by the nearest product form, else by the page's address.
+ * The variant selected around an element: as the page says, else by the nearest product form, else by the address.
  *
  * @param {Element} element
  * @returns {string | null}
  */
 export function selectedVariant(element) {
-  const field = nearestVariantField(element);
-  return field?.value || variantFromUrl(location.href);
-}
-
-/**
- * Calls back whenever the page may have selected another variant.
- *
- * @param {Element} element
- * @param {() => void} callback
- * @returns {() => void} Stops the watching.
- */
-export function watchSelection(element, callback) {
-  // Themes write the hidden field or the address in their own listener of the same event: read after them.
-  const later = () => setTimeout(callback);
-  // A hidden field that a script writes sends no event, but its attribute changes.
-  const observer = new MutationObserver(callback);
-  const form = nearestVariantField(element)?.form;
-  if (form) {
-    observer.observe(form, { subtree: true, childList: true, attributes: true, attributeFilter: ["value", "name"] });
-  }
-  document.addEventListener("change", later);
-  addEventListener("popstate", later);
-  return () => {
-    observer.disconnect();
-    document.removeEventListener("change", later);
-    removeEventListener("popstate", later);
-  };
+  const field = nearest(element, element.getAttribute("variant-field") || VARIANT_FIELD)?.[0];
+  return /** @type {HTMLInputElement | undefined} */ (field)?.value || variantFromUrl(location.href);
 }
 
 /**
@@ -51,14 +27,20 @@ export function variantFromUrl(href) {
 }
 
 /**
+ * What a selector finds in the smallest part of the page around an element that holds any of it.
+ *
  * @param {Element} element
- * @returns {HTMLInputElement | HTMLSelectElement | null}
+ * @param {string} selector
+ * @returns {NodeListOf<Element> | null}
  */
-function nearestVariantField(element) {
-  for (let part = element.parentElement; part; part = part.parentElement) {
-    const field = part.querySelector(VARIANT_FIELD);
-    if (field) {
-      return /** @type {HTMLInputElement | HTMLSelectElement} */ (field);
+export function nearest(element, selector) {
+  /** @type {any} */
+  let part = element;
+  // Out of a shadow root, the way leads on through its host.
+  while ((part = part.parentNode || part.host)) {
+    const found = part.querySelectorAll(selector);
+    if (found.length) {
+      return found;
     }
   }
   return null;

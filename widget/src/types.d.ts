@@ -1,32 +1,27 @@
-/** What the server puts in place of the quoted placeholder in the loader (`GET /s/{public_key}.js`). */
-export interface Config {
-  /** Address of the shop's storefront API, no slash at the end. */
-  api: string;
-  /** Address of the form's module, fetched when somebody first wants it. */
-  form: string;
-  /** Address of the hosted form; a variant id is appended. Ends with a slash. */
-  hosted: string;
+/** What the server puts in place of the quoted placeholder in the loader (`GET /s/{public_key}.js`), or answers alone (`.json`). */
+export interface Settings {
+  /** Origin of the Stockbell server. */
+  host: string;
+  /** The shop's public key. */
+  key: string;
   /** The shop's language, used when the page does not tell its own. */
-  locale: string;
-  look: { accent?: string; radius?: string };
-  /** Whether the shop asks for consent to marketing. */
-  marketing: boolean;
-  /** The shop's own wording: language, then name of the text. */
-  texts: Record<string, Partial<ButtonTexts & FormTexts>>;
+  locale?: string;
+  look?: Record<string, string>;
+  /** What the form asks for besides the address. */
+  fields?: ("phone" | "quantity" | "marketing")[];
+  /** The shop's own wording: language (or `*`), then name of the text. */
+  texts?: Record<string, Partial<FormTexts> & { button?: string }>;
+  /** The file came without settings; they are still to be fetched. */
+  pinned?: boolean;
 }
 
-/** Texts that are needed before anybody acts; part of the loader. */
-export interface ButtonTexts {
-  button: string;
-  /** A link to the hosted form. */
-  loadFailed: string;
-}
-
-/** Texts of the dialog. `{email}` and `{when}` are filled in. */
+/** Texts of the dialog, in `locales/*.json` beside the `button`'s label. `{email}` and `{when}` are filled in. */
 export interface FormTexts {
   title: string;
   intro: string;
   email: string;
+  phone: string;
+  quantity: string;
   marketing: string;
   submit: string;
   sending: string;
@@ -34,6 +29,7 @@ export interface FormTexts {
   close: string;
   emailMissing: string;
   emailInvalid: string;
+  phoneInvalid: string;
   acceptedTitle: string;
   accepted: string;
   confirmTitle: string;
@@ -48,15 +44,32 @@ export interface FormTexts {
   unreachable: string;
 }
 
-/** What the element lends to the form module. */
-export interface Widget {
+/** What the element lends to the form. */
+export interface FormPart {
   element: HTMLElement;
   root: ShadowRoot;
   /** Carries the look and the language; the dialog goes in here. */
   container: HTMLElement;
-  config: Config;
-  /** Called each time the dialog has closed. */
+  /** The page's language, as it says it: `de-AT`. */
+  language: string;
+  /** The language of the texts, as a two-letter code. */
+  locale: string;
+  /** The shop's own wording. */
+  own: Partial<FormTexts>;
+  /** Called each time the form has closed. */
   onClose: () => void;
+}
+
+/** The same, with what the loader knows. */
+export interface FormOptions extends FormPart {
+  api: string;
+  settings: Settings;
+}
+
+/** A form that has been built. */
+export interface Form {
+  open: (variantId: string) => void;
+  isOpen: () => boolean;
 }
 
 /** What the shopper asks about, as it stood when the dialog was opened. */
@@ -70,6 +83,8 @@ export interface SubscriptionRequest {
   variant_id: string;
   product_id?: string;
   email: string;
+  phone?: string;
+  quantity?: number;
   locale: string;
   marketing_consent: boolean;
   page_url: string;
@@ -77,9 +92,15 @@ export interface SubscriptionRequest {
   website?: string;
 }
 
+/** The fields in which the server may find something wrong. */
+export type FieldName = "email" | "phone";
+
 /** The server's answer in the form's words; `reason` is also what `stockbell-error` reports. */
 export type Outcome =
   | { reason: null; confirmationRequired: boolean; inStock: boolean }
-  | { reason: "invalid"; emailError: string | null }
+  | { reason: "invalid"; field: FieldName | null; sentence: string }
   | { reason: "rate_limited"; minutes: number | null }
   | { reason: "unknown_variant" | "failed" | "unreachable" };
+
+/** `window.stockbell`; published for shops as `stockbell.d.ts`. */
+export type { Stockbell } from "../stockbell.js";

@@ -37,8 +37,10 @@ COVERED_HERE = {
     "links.confirm_page",
     "links.confirm",
     "widget.loader",
-    "widget.hosted_form",
-    "widget.post_hosted_form",
+    "widget.loader_settings",
+    "widget.klaviyo_loader",
+    "hosted_form.hosted_form",
+    "hosted_form.post_hosted_form",
 }
 COVERED_BY_THE_MERCHANT_PAGES_TESTS = {
     f"merchant.{name}"
@@ -152,8 +154,8 @@ def test_what_a_program_of_one_shop_reads_is_its_own(
     assert settings.json["sender_name"] == ""
     state = client.get(f"/api/v1/storefront/{ours.public_key}/variants/v1")
     assert state.json["waiting"] == 1
-    if (response := client.get(f"/s/{ours.public_key}.js")).status_code == 200:
-        assert theirs.public_key not in response.text
+    for path in ("{}.js", "{}.json", "{}/klaviyo.js"):
+        assert theirs.public_key not in client.get(f"/s/{path.format(ours.public_key)}").text
     page = client.get(f"/n/{ours.public_key}/v1")
     assert "Ours" in page.text
     assert "Theirs" not in page.text

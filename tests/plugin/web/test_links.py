@@ -264,11 +264,11 @@ def test_scenario_44_pages_speak_the_subscribers_language(
     with engine.begin() as database:
         database.execute(text("UPDATE subscription SET locale = 'de-AT'"))
     page = client.get(path)
-    assert '<html lang="de">' in page.text
+    assert '<html lang="de" dir="ltr">' in page.text
     assert "Ja, sagt mir Bescheid" in page.text
 
     with engine.begin() as database:
         database.execute(text("UPDATE subscription SET locale = 'tlh'"))
-    assert '<html lang="en">' in client.get(path).text
+    assert '<html lang="en" dir="ltr">' in client.get(path).text
     change(engine, asked, locale="de")
-    assert '<html lang="de">' in client.get(path).text
+    assert '<html lang="de" dir="ltr">' in client.get(path).text

@@ -182,6 +182,12 @@ def test_scenario_07_unknown_variant_is_not_found_and_writes_nothing(
         ({"locale": "x" * 36}, "locale"),
         ({"marketing_consent": "yes"}, "marketing_consent"),
         ({"marketing_consent": 1}, "marketing_consent"),
+        ({"phone": "020 7946 0000"}, "phone"),
+        ({"phone": "+1"}, "phone"),
+        ({"phone": 44}, "phone"),
+        ({"quantity": 0}, "quantity"),
+        ({"quantity": 10_000}, "quantity"),
+        ({"quantity": "3"}, "quantity"),
         ({"marketing_consent": None}, "marketing_consent"),
         ({"page_url": "x" * 2049}, "page_url"),
         ({"page_url": {}}, "page_url"),
@@ -549,3 +555,12 @@ def test_a_shop_that_is_gone_takes_nobody(client: FlaskClient, engine: Engine, s
 
     assert_error(sign_up(client, shop, "second@example.com"), 404, "unknown_shop")
     assert set(states(engine, shop)) == {"first@example.com"}
+
+
+def test_phone_and_quantity_are_kept_with_the_request(client: FlaskClient, engine: Engine, shop: ShopKeys) -> None:
+    assert sign_up(client, shop, phone="+44 (20) 7946-0000", quantity=3).status_code == 202
+    assert sign_up(client, shop, email="bob@example.com", phone=None, quantity=None).status_code == 202
+
+    headers = {"Authorization": f"Bearer {shop.api_key}"}
+    known = client.get("/api/v1/subscriptions", headers=headers).get_json()["subscriptions"]
+    assert [(each["phone"], each["quantity"]) for each in known] == [("+442079460000", 3), (None, None)]

@@ -1,8 +1,10 @@
+import gzip
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import brotli
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, text
@@ -11,25 +13,34 @@ from plugin.web import widget
 from tests.factories import ShopKeys, change, make_shop, messages, set_stock, states
 from tests.plugin.web.support import only_subscription, rows, visible_text
 
-LOADER = 'window.loaded = "__STOCKBELL_CONFIG__";'
+LOADER = 'window.loaded = "__STOCKBELL_SETTINGS__";'
+VERSION = "0123456789ab"
+FORM = f"/widget/{VERSION}/form.js"
 
 
 @pytest.fixture
 def dist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with a built widget."""
     folder = tmp_path / "dist"
-    folder.mkdir()
-    (folder / "manifest.json").write_text('{"loader": "loader.js", "form": "form-abc.js"}')
-    (folder / "loader.js").write_text(LOADER)
-    (folder / "form-abc.js").write_text("export const form = 'ö';")
+    (folder / VERSION).mkdir(parents=True)
+    (folder / "manifest.json").write_text(json.dumps({"version": VERSION, "loader": f"{VERSION}/loader.js"}))
+    (folder / VERSION / "loader.js").write_text(LOADER)
+    (folder / VERSION / "klaviyo.js").write_text(f"klaviyo; {LOADER}")
+    (folder / VERSION / "form.js").write_text("export const form = 'ö';" * 20)
     (tmp_path / "secret.js").write_text("secret")
     monkeypatch.setattr(widget, "DIST", folder)
-    widget._built.cache_clear()
+    forget()
     yield folder
+    forget()
+
+
+def forget() -> None:
+    """What the process remembers of the build."""
+    widget._manifest.cache_clear()
     widget._built.cache_clear()
 
 
-def test_the_loader_holds_exactly_the_shops_configuration(
+def test_the_loader_holds_exactly_the_shops_settings(
     client: FlaskClient, engine: Engine, dist: Path, shop: ShopKeys
 ) -> None:
     other = make_shop(engine, name="Other", domain="https://other.example", locale="de")
@@ -41,18 +52,87 @@ def test_the_loader_holds_exactly_the_shops_configuration(
     assert response.mimetype == "text/javascript"
     found = re.fullmatch(r"window\.loaded = (\{.*\});", response.text)
     assert found
-    host = "http://127.0.0.1:8000"
-    assert json.loads(found[1]) == {
-        "api": f"{host}/api/v1/storefront/{shop.public_key}",
-        "form": f"{host}/widget/form-abc.js",
-        "hosted": f"{host}/n/{shop.public_key}/",
-        "locale": "en",
-        "look": {},
-        "marketing": False,
-        "texts": {},
-    }
+    assert json.loads(found[1]) == {"host": "http://127.0.0.1:8000", "key": shop.public_key, "locale": "en"}
+    assert client.get(f"/s/{shop.public_key}.json").get_json() == json.loads(found[1])
+    assert client.get(f"/s/{shop.public_key}/klaviyo.js").text == f"klaviyo; {response.text}"
     assert other.public_key not in response.text
     assert '"locale": "de"' in client.get(f"/s/{other.public_key}.js").text
+
+
+def test_the_loader_carries_look_fields_and_words(
+    client: FlaskClient, engine: Engine, dist: Path, shop: ShopKeys
+) -> None:
+    wanted = {
+        "widget_accent": "#FFcc00",
+        "widget_radius": 0,
+        "widget_fields": ["phone", "marketing"],
+        "widget_texts": {"de": {"button": "Klingeln"}},
+    }
+    headers = {"Authorization": f"Bearer {shop.api_key}"}
+    answer = client.patch("/api/v1/settings", json=wanted, headers=headers)
+    assert answer.status_code == 200
+    assert {name: answer.get_json()[name] for name in wanted} == wanted
+
+    settings = client.get(f"/s/{shop.public_key}.json").get_json()
+
+    assert settings["look"] == {"accent": "#FFcc00", "on-accent": "#000", "radius": "0px"}
+    assert settings["fields"] == ["phone", "marketing"]
+    assert settings["texts"] == {"de": {"button": "Klingeln"}}
+
+
+@pytest.mark.parametrize(
+    ("colour", "text_on_it"),
+    [("#000000", "#fff"), ("#ffffff", "#000"), ("#0b5d3b", "#fff"), ("#767676", "#000"), ("#737373", "#fff")],
+)
+def test_text_on_the_button_is_the_one_that_can_be_read(
+    client: FlaskClient, engine: Engine, dist: Path, shop: ShopKeys, colour: str, text_on_it: str
+) -> None:
+    change(engine, shop, widget_accent=colour)
+
+    assert client.get(f"/s/{shop.public_key}.json").get_json()["look"]["on-accent"] == text_on_it
+
+
+@pytest.mark.parametrize(
+    ("change_to", "field"),
+    [
+        ({"widget_accent": "red; }"}, "widget_accent"),
+        ({"widget_accent": "#12345g"}, "widget_accent"),
+        ({"widget_accent": None}, "widget_accent"),
+        ({"widget_radius": 41}, "widget_radius"),
+        ({"widget_radius": -1}, "widget_radius"),
+        ({"widget_radius": "8"}, "widget_radius"),
+        ({"widget_fields": ["fax"]}, "widget_fields.0"),
+        ({"widget_fields": "phone"}, "widget_fields"),
+        ({"widget_texts": {"deutsch": {"button": "x"}}}, "widget_texts.deutsch.key"),
+        ({"widget_texts": {"de": {"button": "a\0b"}}}, "widget_texts.de.value.button.value"),
+        ({"widget_texts": {"de": {"button": ""}}}, "widget_texts.de.value.button.value"),
+    ],
+)
+def test_impossible_looks_are_refused(
+    client: FlaskClient, engine: Engine, shop: ShopKeys, change_to: dict[str, object], field: str
+) -> None:
+    before = rows(engine)
+    headers = {"Authorization": f"Bearer {shop.api_key}"}
+
+    answer = client.patch("/api/v1/settings", json=change_to, headers=headers)
+
+    assert answer.status_code == 422
+    assert field in answer.get_json()["error"]["fields"]
+    assert rows(engine) == before
+
+
+@pytest.mark.parametrize(("accepted", "coding"), [("br, gzip", "br"), ("gzip", "gzip"), ("*", None), ("", None)])
+def test_answers_are_as_small_as_the_browser_can_take_them(
+    client: FlaskClient, dist: Path, shop: ShopKeys, accepted: str, coding: str | None
+) -> None:
+    unpack = {"br": brotli.decompress, "gzip": gzip.decompress, None: bytes}[coding]
+    for path in (FORM, f"/s/{shop.public_key}.js"):
+        plain = client.get(path)
+        response = client.get(path, headers={"Accept-Encoding": accepted})
+
+        assert response.headers.get("Content-Encoding") == coding
+        assert "Accept-Encoding" in response.headers["Vary"]
+        assert unpack(response.data) == plain.data
 
 
 def test_the_loader_may_be_used_by_any_page_and_is_asked_for_again_soon(
@@ -78,7 +158,7 @@ def test_the_loader_of_an_unknown_shop_is_not_found(client: FlaskClient, engine:
 
 def test_a_widget_that_is_not_built_is_said_so(client: FlaskClient, dist: Path, shop: ShopKeys) -> None:
     (dist / "manifest.json").unlink()
-    widget._built.cache_clear()
+    forget()
 
     response = client.get(f"/s/{shop.public_key}.js")
 
@@ -89,7 +169,7 @@ def test_a_widget_that_is_not_built_is_said_so(client: FlaskClient, dist: Path, 
 
 
 def test_the_widgets_files_never_change(client: FlaskClient, dist: Path) -> None:
-    response = client.get("/widget/form-abc.js")
+    response = client.get(FORM)
 
     assert response.status_code == 200
     assert response.mimetype == "text/javascript"
@@ -110,10 +190,12 @@ def test_the_widgets_files_never_change(client: FlaskClient, dist: Path) -> None
         "//etc/x.js",
         "manifest.json",
         "nothing.js",
-        "form-abc.js/",
+        f"{VERSION}/form.js/",
+        f"{VERSION}/nothing.js",
         "..\\secret.js",
         ".js",
         "a/b.js",
+        "form.js",
     ],
 )
 def test_nothing_else_is_served(client: FlaskClient, dist: Path, name: str) -> None:
@@ -127,6 +209,7 @@ def test_hosted_form_signs_up_without_javascript(client: FlaskClient, engine: En
     shop = make_shop(engine, double_opt_in=True)
     page = client.get(f"/n/{shop.public_key}/v1")
     assert page.status_code == 200
+    assert '<html lang="en" dir="ltr">' in page.text
     assert "<script" not in page.text
     assert '<label for="email">' in page.text
 
@@ -137,10 +220,34 @@ def test_hosted_form_signs_up_without_javascript(client: FlaskClient, engine: En
     )
 
     assert response.status_code == 200
-    assert "Ein Klick dort bestätigt" in response.text
+    assert "dann stehen Sie auf der Liste" in response.text
+    assert "ann@example.com" in response.text
     row = only_subscription(engine, shop)
     assert (row["state"], row["locale"]) == ("unconfirmed", "de-AT")
     assert len(messages(engine, shop)) == 1
+
+
+def test_hosted_form_asks_for_what_the_shop_wants_to_know(client: FlaskClient, engine: Engine, shop: ShopKeys) -> None:
+    assert "phone" not in client.get(f"/n/{shop.public_key}/v1").text
+    change(engine, shop, widget_fields=["phone", "quantity", "marketing"])
+    page = client.get(f"/n/{shop.public_key}/v1").text
+    assert 'name="marketing_consent">' in page  # unticked
+
+    typed = {"email": "ann@example.com", "phone": "020 7946 0000", "quantity": "3", "marketing_consent": "on"}
+    refused = client.post(f"/n/{shop.public_key}/v1", data=typed)
+    assert refused.status_code == 422
+    assert 'aria-describedby="phone-error"' in refused.text
+    assert 'value="ann@example.com"' in refused.text
+    client.post(f"/n/{shop.public_key}/v1", data={**typed, "phone": "+44 20 (7946) 0000"})
+
+    row = only_subscription(engine, shop)
+    assert (row["phone"], row["quantity"], row["marketing_consent"]) == ("+442079460000", 3, True)
+
+
+def test_hosted_form_speaks_the_visitors_language(client: FlaskClient, shop: ShopKeys) -> None:
+    page = client.get(f"/n/{shop.public_key}/v1", headers={"Accept-Language": "he-IL,en;q=0.5"}).text
+
+    assert '<html lang="he" dir="rtl">' in page
 
 
 @pytest.mark.parametrize("email", ["", "nonsense", "a@b\0.com", '"><script>alert(1)</script>'])
@@ -175,8 +282,7 @@ def test_scenario_09_hosted_form_says_when_the_item_is_available(
 
     page = visible_text(client.get(f"/n/{shop.public_key}/v1").text)
 
-    assert "It is available right now" in page
-    assert "Go to the item" in page
+    assert "Good news" in page
 
 
 def test_scenario_07_hosted_form_of_an_unknown_variant_is_not_found(

@@ -3,3 +3,6 @@ declare module "*.css" {
   const text: string;
   export default text;
 }
+
+/** Put in by the build. */
+declare const STOCKBELL_LABELS: Record<string, string>;

@@ -1,0 +1,116 @@
+"""The widget's form as a page of its own, for shops' pages on which no script runs; in the same words and languages."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from flask import Blueprint, Flask, abort, render_template, request
+from flask.typing import ResponseReturnValue
+from marshmallow import ValidationError
+from sqlalchemy import RowMapping
+
+from plugin.domain import shops, variants
+from plugin.domain.rules import is_sellable
+from plugin.domain.shops import Shop
+from plugin.web import widget
+from plugin.web.joining import sign_up
+from plugin.web.parts import autocommit
+from plugin.web.schemas import MOST_LOCALE_CHARS, SubscriptionRequestSchema
+
+FROM_RIGHT_TO_LEFT = {"ar", "he"}
+WRONG = {"email": "emailInvalid", "phone": "phoneInvalid"}
+"""The widget's name of the text that says what is wrong with a field."""
+
+blueprint = Blueprint("hosted_form", __name__)
+
+
+def init_app(app: Flask) -> None:
+    """Add the routes."""
+    app.register_blueprint(blueprint)
+
+
+@cache
+def _texts() -> Mapping[str, Mapping[str, str]]:
+    """The widget's texts, by language and name.
+
+    Raises:
+        FileNotFoundError: the widget has not been built.
+    """
+    texts: Mapping[str, Mapping[str, str]] = json.loads((widget.DIST / "texts.json").read_text("utf-8"))
+    return texts
+
+
+def _words(shop: Shop) -> tuple[str, Mapping[str, str]]:
+    """The first language of the browser's that there are texts in, else the shop's, else English; and the texts."""
+    wanted = [tag.lower().partition("-")[0] for tag in (*request.accept_languages.values(), shop.locale)]
+    language = next((tag for tag in wanted if tag in _texts()), "en")
+    return language, {**_texts()[language], **shop.widget_texts.get(language, {})}
+
+
+@blueprint.get("/n/<key:public_key>/<id:variant_id>")
+def hosted_form(public_key: str, variant_id: str) -> ResponseReturnValue:
+    """The form."""
+    shop = _shop(public_key)
+    return _page(shop, _item(shop, variant_id))
+
+
+@blueprint.post("/n/<key:public_key>/<id:variant_id>")
+def post_hosted_form(public_key: str, variant_id: str) -> ResponseReturnValue:
+    """Sign up."""
+    shop = _shop(public_key)
+    item = _item(shop, variant_id)
+    typed = {name: request.form.get(name, "") for name in ("email", "phone", "quantity", "website")}
+    quantity = typed["quantity"].strip()
+    wish = {
+        "variant_id": variant_id,
+        "email": typed["email"],
+        "phone": typed["phone"],
+        "quantity": int(quantity) if quantity.isdecimal() and len(quantity) < len("10000") else None,
+        "locale": (request.accept_languages.best or "")[:MOST_LOCALE_CHARS],
+        "marketing_consent": "marketing_consent" in request.form,
+    }
+    try:
+        data = SubscriptionRequestSchema().load({**wish, "quantity": wish["quantity"] or None})
+    except ValidationError as error:
+        field = next((name for name in WRONG if name in error.messages_dict), "email")
+        return _page(shop, item, typed, wrong=field), 422
+    if not typed["website"]:
+        sign_up(shop, data, lambda: _shop(public_key))
+    return _page(shop, item, typed, joined=True)
+
+
+def _page(
+    shop: Shop, item: RowMapping, typed: Mapping[str, str] | None = None, *, wrong: str = "", joined: bool = False
+) -> str:
+    language, say = _words(shop)
+    shown: dict[str, Any] = {"typed": typed or {}, "wrong": wrong, "joined": joined}
+    if wrong:
+        is_missing = wrong == "email" and not shown["typed"].get("email", "").strip()
+        shown["mistake"] = say["emailMissing" if is_missing else WRONG[wrong]]
+    return render_template(
+        "hosted_form.html",
+        shop=shop,
+        item=item,
+        in_stock=is_sellable(item["available"], shop.rules_with(item["overrides"])),
+        say=say,
+        language=language,
+        direction="rtl" if language in FROM_RIGHT_TO_LEFT else "ltr",
+        **shown,
+    )
+
+
+def _item(shop: Shop, variant_id: str) -> RowMapping:
+    with autocommit() as database:
+        item = variants.item(database, shop.id, variant_id)
+    if item is None:
+        abort(404)
+    return item
+
+
+def _shop(public_key: str) -> Shop:
+    with autocommit() as database:
+        shop = shops.by_public_key(database, public_key)
+    if shop is None:
+        abort(404)
+    return shop

@@ -1,0 +1,41 @@
+import { files, settings } from "./config.js";
+import { h } from "./dom.js";
+import { StockbellNotifyElement } from "./notify-element.js";
+import { nearest } from "./selection.js";
+
+const NAME = "stockbell-notify";
+
+/** Registers `<stockbell-notify>`, `stockbell.open` and the page's own triggers. Loaded twice, the first one stays. */
+export function start() {
+  if (customElements.get(NAME)) {
+    return;
+  }
+  customElements.define(NAME, StockbellNotifyElement);
+  Object.assign(window, { stockbell: { open } });
+  document.addEventListener("click", (event) => {
+    const trigger = /** @type {Element} */ (event.target).closest("[data-stockbell-open]");
+    if (trigger) {
+      event.preventDefault();
+      const variantId = trigger.getAttribute("data-stockbell-open");
+      void (variantId ? open(variantId) : /** @type {any} */ (nearest(trigger, NAME)?.[0])?.open());
+    }
+  });
+  if (location.hash === "#stockbell-check") {
+    void import(`${files}check.js`).then(({ check }) => check(settings));
+  }
+}
+
+/** @type {StockbellNotifyElement | undefined} */
+let ours;
+
+/**
+ * Opens the form for a variant, whatever is on the page.
+ *
+ * @type {import("./types.js").Stockbell["open"]}
+ */
+function open(variantId, attributes = {}) {
+  ours?.remove();
+  ours = /** @type {any} */ (h(/** @type {any} */ (NAME), { ...attributes, "variant-id": variantId, available: "true" }));
+  document.body.append(/** @type {any} */ (ours));
+  return /** @type {any} */ (ours).open();
+}

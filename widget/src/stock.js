@@ -1,0 +1,62 @@
+import { api } from "./config.js";
+
+/** @type {Map<string, Promise<boolean | null>>} */
+const answers = new Map();
+
+/**
+ * Asks the server once per variant whether it can be bought.
+ *
+ * @param {string} variantId
+ * @returns {Promise<boolean | null>} Null if the server cannot be asked or does not know the variant. Never rejects.
+ */
+export function askForStock(variantId) {
+  const answer = answers.get(variantId) || ask(variantId);
+  answers.set(variantId, answer);
+  return answer;
+}
+
+/**
+ * @param {string} variantId
+ * @returns {Promise<boolean | null>}
+ */
+async function ask(variantId) {
+  try {
+    const response = await fetch(`${api}/variants/${encodeURIComponent(variantId)}`, { credentials: "omit" });
+    return response.ok ? (await response.json()).available : null;
+  } catch {
+    // Not kept: the next look at this variant asks again.
+    answers.delete(variantId);
+    return null;
+  }
+}
+
+/**
+ * What the page's own data say: schema.org's `availability` in JSON-LD.
+ *
+ * @param {string} variantId
+ * @returns {boolean | null} Null if they do not say, or speak of several offers and not of this variant.
+ */
+export function stockOnPage(variantId) {
+  /** @type {string[]} */
+  const words = [];
+  let word = "";
+  for (const { textContent } of document.querySelectorAll("script[type='application/ld+json']")) {
+    try {
+      const named = new RegExp(`\\b${variantId}\\b`);
+      // From the inside out: the first part that names the variant is the smallest.
+      JSON.parse(textContent || "", (key, part) => {
+        const json = JSON.stringify(part);
+        if (key === "availability") {
+          words.push(json);
+        } else if (/"availability":/.test(json) && named.test(json)) {
+          word = word || json;
+        }
+        return part;
+      });
+    } catch {
+      // Not ours to mend.
+    }
+  }
+  word = word || (words[1] ? "" : words[0] || "");
+  return word ? !/OutOfStock|SoldOut/.test(word) : null;
+}
