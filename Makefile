@@ -18,12 +18,13 @@ test: ## set up and run all tests (PYTEST_ARGS="-k name" for some)
 	@TMPDIR=$$(mktemp -d -t stockbell-test.XXXXXX); export TMPDIR; trap 'rm -rf "$$TMPDIR"' EXIT; \
 	.venv/bin/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
-lint: ## check style, types and the widget
-	@.ci/setup --test
+lint: ## check style, types, the widget and the Shopify extension
+	@.ci/setup --lint
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.ci/with-node npm --prefix widget run --silent check
+	@.ci/with-node npm --prefix snippets/shopify run --silent check
 
 bench: setup ## measure, as ratios to a floor of the same run
 	@.venv/bin/python -m bench
@@ -41,7 +42,7 @@ pictures: ## make the README's pictures anew
 	@.venv/bin/python docs/pictures.py
 
 clean: ## remove everything that was installed or built (not .stockbell/, which holds data)
-	rm -rf .venv .cache widget/dist widget/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .cache widget/dist widget/node_modules snippets/shopify/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help setup run test lint bench chaos engine pictures clean

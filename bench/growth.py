@@ -245,7 +245,7 @@ def _round(side: _Side, number: int) -> None:
     with side.clock("API: a page of 100 subscriptions"), side.runtime.engine.connect() as database:
         subscriptions.page(database, shop.id, after=0, limit=100)
     with side.clock("merchant page"), side.runtime.engine.connect() as database:
-        overview.waiting_lines(database, shop)
+        overview.waiting(database, shop)
         overview.message_counts(database, shop.id)
         overview.dead_letters(database, shop.id)
         overview.uncertain(database, shop.id)

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from integrations import PLATFORMS
 from plugin import log
 from plugin.domain import catalog, merchants, shops
-from plugin.domain.shops import ShopError
+from plugin.domain.errors import FieldError
 from plugin.domain.simulation import ScenarioError, simulate
 from plugin.embedded import EmbeddedError
 from plugin.runtime import Runtime, now, running_settings
@@ -160,7 +160,7 @@ def shop_webhook_secret(shop_id: int) -> None:
     with runtime.engine.connect() as database:
         found = shops.by_id(database, shop_id)
     if found is None:
-        raise ShopError("shop", f"there is no shop {shop_id}")
+        raise FieldError("shop", f"there is no shop {shop_id}")
     click.echo(shops.webhook_secret(runtime.secret_key, found))
 
 
@@ -168,12 +168,12 @@ def _feed(feed: str) -> str:
     """The address or the absolute path of a feed.
 
     Raises:
-        ShopError: it is neither a web address nor a file.
+        FieldError: it is neither a web address nor a file.
     """
     if not feed or feed.startswith(("https://", "http://")):
         return feed
     if "://" in feed or not Path(feed).is_file():
-        raise ShopError("feed", f"{feed} is neither a web address nor a file")
+        raise FieldError("feed", f"{feed} is neither a web address nor a file")
     return str(Path(feed).absolute())
 
 
@@ -192,11 +192,11 @@ def merchant_add(shop_id: int, email: str, password: str, *, new_password: bool)
     try:
         validate_email(email, check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError as error:
-        raise ShopError("email", f"is no e-mail address: {error}") from error
+        raise FieldError("email", f"is no e-mail address: {error}") from error
     engine = _runtime().engine
     with engine.connect() as database:
         if shops.by_id(database, shop_id) is None:
-            raise ShopError("shop", f"there is no shop {shop_id}")
+            raise FieldError("shop", f"there is no shop {shop_id}")
     password = password or click.prompt("Password", hide_input=True, confirmation_prompt=True)
     with engine.begin() as database:
         given = merchants.add_merchant(
@@ -251,7 +251,7 @@ def main() -> None:
 def _guarded(run: Callable[[], None]) -> None:
     try:
         run()
-    except (SettingsError, EmbeddedError, ShopError) as error:
+    except (SettingsError, EmbeddedError, FieldError) as error:
         _end(str(error))
     except OperationalError as error:
         _end(f"The database cannot be used: {str(error.orig).strip().splitlines()[0]}")

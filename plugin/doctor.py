@@ -18,7 +18,6 @@ from plugin.runtime import MAIL_SERVER_IS_SET, Runtime, now, read_address
 from plugin.scheduler import ELECTION_LOCK
 from plugin.settings import Settings, SettingsError
 from plugin.web.widget import DIST
-from plugin.worker import NAME_LOCK
 
 LEAST_FREE_BYTES = 500 * 1024 * 1024
 LEAST_POSTGRES = 150000
@@ -85,9 +84,6 @@ def _engine(runtime: Runtime) -> Iterator[Check]:
         if stuck:
             remedy = "Look at the mail server: it takes mails and does not answer."
             yield Check("Hand-overs", good=False, finding=f"{stuck} without an answer for a minute", remedy=remedy)
-        query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = :lock AND granted"
-        workers = database.execute(text(query), {"lock": NAME_LOCK}).scalar_one()
-        yield Check("Workers", workers > 0, f"{workers} run", "Start 'stockbell worker'.")
         dead = database.execute(text("SELECT count(*) FROM message WHERE state = 'dead'")).scalar_one()
         yield Check(
             "Messages",
@@ -95,6 +91,13 @@ def _engine(runtime: Runtime) -> Iterator[Check]:
             f"{waiting} due now, {dead} undeliverable",
             "The shop's merchant page lists them and can send them again.",
         )
+        failed = database.execute(text("SELECT count(*) FROM webhook WHERE state = 'failed'")).scalar_one()
+        remedy = "The shop's merchant page and GET /api/v1/webhooks tell which, and why."
+        yield Check("Webhooks", failed == 0, f"{failed} could not be handled", remedy)
+        query = "SELECT count(*) FROM feed_schedule WHERE due_at < now() - interval '5 minutes'"
+        overdue = database.execute(text(query)).scalar_one()
+        remedy = "Start another 'stockbell worker --catalogs', or look for a feed whose server is slow."
+        yield Check("Feeds", overdue == 0, f"{overdue} overdue", remedy)
         for shop_id in database.execute(text("SELECT id FROM shop WHERE feed <> '' ORDER BY id LIMIT 50")).scalars():
             shop = shops.by_id(database, shop_id)
             newest = [sync for sync in catalog.last_syncs(database, shop_id) if sync["state"] != "running"][:1]
@@ -114,6 +117,9 @@ def _redis(runtime: Runtime) -> Iterator[Check]:
     try:
         runtime.redis.ping()
         yield Check("Redis", good=True, finding="answers")
+        workers = Worker.count(queue=queues.queue(runtime.redis, queues.MESSAGES))
+        remedy = "Start 'stockbell worker'; without one nothing is sent."
+        yield Check("Workers", workers > 0, f"{workers} for messages", remedy)
         readers = Worker.count(queue=queues.queue(runtime.redis, queues.CATALOGS))
         remedy = "Start 'stockbell worker --catalogs'; without one no feed is read."
         yield Check("Catalogs", readers > 0, f"{readers} worker{'s' * (readers != 1)} for them", remedy)

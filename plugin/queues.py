@@ -5,7 +5,9 @@ listens on one queue (several on one worker would be taken off with BLPOP, which
 on that of catalogs. Jobs are JSON (pickle would let whoever can write to Redis run code).
 """
 
+import hashlib
 import secrets
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +15,7 @@ import structlog
 from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError
 from redis.retry import Retry
 from rq import Queue, Worker
 from rq.serializers import JSONSerializer
@@ -26,7 +29,24 @@ CATALOGS = "stockbell-catalogs"
 JOB_SECONDS = 3600
 FAILURE_SECONDS = 24 * 3600
 SILENCE_SECONDS = 15
-"""A bell that was rung is not rung again for so long, unless a worker heard it."""
+"""A bell that was rung is not rung again for so long, nor while its job stands in the queue, or until a worker hears
+it."""
+MOST_BELL_SECONDS = 24 * 3600
+LATER = "stockbell:later"
+"""Shops whose next turn is to begin with the scheduler's next tick."""
+# KEYS: bell, queue. ARGV: the new job's id, now, SILENCE_SECONDS, MOST_BELL_SECONDS. Returns whether to put it there.
+RING = """
+local held = redis.call('GET', KEYS[1])
+if held then
+    local at, job = string.match(held, '^(%S+) (.*)$')
+    if ARGV[2] - at < tonumber(ARGV[3]) or redis.call('LPOS', KEYS[2], job) then
+        return 0
+    end
+end
+redis.call('SET', KEYS[1], ARGV[2] .. ' ' .. ARGV[1], 'EX', ARGV[4])
+return 1
+"""
+RING_SHA = hashlib.sha1(RING.encode(), usedforsecurity=False).hexdigest()
 MESSAGES_A_WORKER = 1000
 MOST_WORKERS_A_SHOP = 8
 
@@ -68,6 +88,26 @@ class Doorbell:
         """This worker's turn is over but the shop's work is not: another turn, behind the other shops."""
         self._ring(DELIVER, shop_id, slot)
 
+    def later(self, shop_id: int) -> None:
+        """This shop may send nothing at the moment; it gets another turn in a second."""
+        try:
+            self.redis.sadd(LATER, shop_id)
+        except RedisError as error:
+            log.warning("doorbell_silent", error=type(error).__name__)
+
+    def it_is_later(self) -> None:
+        """Ring for the shops that were put off."""
+        try:
+            pipeline = self.redis.pipeline()
+            pipeline.smembers(LATER)
+            pipeline.delete(LATER)
+            put_off: Any = pipeline.execute()[0]
+        except RedisError as error:
+            log.warning("doorbell_silent", error=type(error).__name__)
+            return
+        for shop_id in sorted(map(int, put_off)):
+            self.deliver(shop_id)
+
     def release_due(self, shop_id: int) -> None:
         """A release of a shop is due."""
         self._ring(RELEASE_DUE, shop_id)
@@ -108,18 +148,27 @@ class Doorbell:
             log.warning("doorbell_silent")
 
     def _ring(self, function: str, *numbers: int) -> None:
+        line = queue(self.redis, CATALOGS if function in LENGTHY else MESSAGES)
+        job_id = f"{_name(function, *numbers)}-{secrets.token_hex(8)}"
         try:
-            if self.redis.set(_bell(function, *numbers), 1, nx=True, ex=SILENCE_SECONDS):
-                queue(self.redis, CATALOGS if function in LENGTHY else MESSAGES).enqueue_call(
+            if self._may_ring(_bell(function, *numbers), line, job_id):
+                line.enqueue_call(
                     function,
                     args=numbers,
-                    job_id=f"{_name(function, *numbers)}-{secrets.token_hex(8)}",
+                    job_id=job_id,
                     timeout=JOB_SECONDS,
                     result_ttl=0,
                     failure_ttl=FAILURE_SECONDS,
                 )
         except RedisError as error:
             log.warning("doorbell_silent", error=type(error).__name__)
+
+    def _may_ring(self, bell: str, line: Queue, job_id: str) -> bool:
+        words: list[Any] = [2, bell, line.key, job_id, int(time.time()), SILENCE_SECONDS, MOST_BELL_SECONDS]
+        try:
+            return bool(self.redis.evalsha(RING_SHA, *words))
+        except NoScriptError:  # Redis is new
+            return bool(self.redis.eval(RING, *words))
 
 
 def _bell(function: str, *numbers: int) -> str:

@@ -65,6 +65,10 @@ class Runtime:
     @cached_property
     def redis(self) -> Redis:
         """The way to Redis."""
+        return self.new_redis()
+
+    def new_redis(self) -> Redis:
+        """Another one, for whoever must not share it."""
         return queues.connect(self._served("redis_url", "REDIS_URL"), self.redis_seconds)
 
     @cached_property
@@ -121,8 +125,9 @@ class Runtime:
         for name in ("engine", "quick_engine"):
             if name in self.__dict__:
                 self.__dict__[name].dispose()
-        if "redis" in self.__dict__:
-            self.redis.close()
+        for name in ("redis", "http"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
 
     def _served(self, name: str, variable: str) -> str:
         """A service's address: the one that is set, else the one that a running `stockbell up` has written down."""

@@ -26,7 +26,10 @@ UPKEEP_SECONDS = 3600.0
 RECONCILE_SECONDS = 300.0
 HANG_SECONDS = 30
 """A leader from which the database has heard nothing for so long leads no longer."""
+RINGS_BETWEEN_SIGNS = 100
 ELECTION_LOCK = 7_365_003
+GiveSign = Callable[[], None]
+"""Tells the database that the leader lives."""
 
 
 def run(runtime: Runtime, stop: threading.Event) -> None:
@@ -48,21 +51,26 @@ def _lead(runtime: Runtime, leader: Connection, stop: threading.Event) -> None:
     if not elected:
         stop.wait(SWEEP_SECONDS)
         return
+
+    def give_sign() -> None:
+        """The lock is ours only as long as this connection lives, and it lives only while it is used."""
+        leader.execute(text("SELECT 1"))
+        leader.commit()
+
     try:
         next_sweep = next_look = next_upkeep = next_reconciliation = 0.0
         clock = _Clock()
         while not stop.wait(TICK_SECONDS):
-            leader.execute(text("SELECT 1"))  # the lock is ours only as long as this connection lives
-            leader.commit()
+            give_sign()
             if clock.was_set_back() or time.monotonic() >= next_look:
                 bring_forward(runtime)
                 next_look = time.monotonic() + LOOK_AHEAD_SECONDS
-            tick(runtime)
+            tick(runtime, give_sign)
             if time.monotonic() >= next_sweep:
-                sweep(runtime)
+                sweep(runtime, give_sign)
                 next_sweep = time.monotonic() + SWEEP_SECONDS
             if time.monotonic() >= next_reconciliation:
-                reconcile(runtime)
+                reconcile(runtime, give_sign)
                 next_reconciliation = time.monotonic() + RECONCILE_SECONDS
             if time.monotonic() >= next_upkeep:
                 upkeep(runtime)
@@ -74,17 +82,18 @@ def _lead(runtime: Runtime, leader: Connection, stop: threading.Event) -> None:
             leader.commit()
 
 
-def tick(runtime: Runtime) -> None:
-    """Ring for releases and catalogs that are due."""
+def tick(runtime: Runtime, give_sign: GiveSign = lambda: None) -> None:
+    """Ring for releases and catalogs that are due, and for shops that were to wait a moment."""
     moment = now()
     with runtime.engine.begin() as database:
         releases = _shops_with_release_due(database)
         feeds = catalog.shops_due(database, moment)
-    _each(runtime.doorbell.release_due, releases)
-    _each(runtime.doorbell.sync_catalog, feeds)
+    runtime.doorbell.it_is_later()
+    _each(runtime.doorbell.release_due, releases, give_sign)
+    _each(runtime.doorbell.sync_catalog, feeds, give_sign)
 
 
-def sweep(runtime: Runtime) -> None:
+def sweep(runtime: Runtime, give_sign: GiveSign = lambda: None) -> None:
     """Take back what dead workers held, and ring for every message and webhook that is due."""
     with runtime.engine.begin() as database:
         clock_steps.shorten_leases(database)
@@ -92,17 +101,17 @@ def sweep(runtime: Runtime) -> None:
     with runtime.engine.begin() as database:
         waiting = outbox.shops_with_work(database, now())
         webhooks = inbox.shops_with_work(database, now())
-    for shop_id, messages in waiting:
-        runtime.doorbell.deliver(shop_id, messages)
-    _each(runtime.doorbell.handle_webhooks, webhooks)
+    due = dict(waiting)
+    _each(lambda shop_id: runtime.doorbell.deliver(shop_id, due[shop_id]), list(due), give_sign)
+    _each(runtime.doorbell.handle_webhooks, webhooks, give_sign)
 
 
-def reconcile(runtime: Runtime) -> None:
+def reconcile(runtime: Runtime, give_sign: GiveSign = lambda: None) -> None:
     """Ring for stock to be read anew where somebody waits and the platform can tell it."""
     able = [kind for kind in PLATFORMS if platform_adapter(kind).capabilities.inventory_reads]
     with runtime.engine.connect() as database:
         waiting = reconciliation.shops_that_wait(database, able) if able else []
-    _each(runtime.doorbell.reconcile, waiting)
+    _each(runtime.doorbell.reconcile, waiting, give_sign)
 
 
 def upkeep(runtime: Runtime) -> None:
@@ -111,6 +120,7 @@ def upkeep(runtime: Runtime) -> None:
         # By the earlier of two clocks: one that is years ahead must not drop what is kept.
         moment = min(now(), database.execute(text("SELECT now()")).scalar_one())
         overview.add_up(database)
+        outbox.withdraw_uninstalled(database, moment)
     partitions.upkeep(runtime.engine, moment, runtime.settings.months_kept)
 
 
@@ -139,10 +149,16 @@ class _Clock:
 
 
 def _shops_with_release_due(database: Connection) -> list[int]:
-    query = text("SELECT DISTINCT shop_id FROM restock WHERE closed_at IS NULL AND next_release_at <= :now")
+    # Those of a paused shop wait; they are looked at only when something is due, so a look-up for each is cheap.
+    query = text(
+        "SELECT DISTINCT shop_id FROM restock WHERE closed_at IS NULL AND next_release_at <= :now"
+        " AND EXISTS (SELECT FROM shop WHERE id = shop_id AND paused_at IS NULL AND uninstalled_at IS NULL)"
+    )
     return list(database.execute(query, {"now": now()}).scalars())
 
 
-def _each(ring: Callable[[int], None], shop_ids: list[int]) -> None:
-    for shop_id in shop_ids:
+def _each(ring: Callable[[int], None], shop_ids: list[int], give_sign: GiveSign) -> None:
+    for number, shop_id in enumerate(shop_ids):
+        if number % RINGS_BETWEEN_SIGNS == 0:
+            give_sign()
         ring(shop_id)

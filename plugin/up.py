@@ -30,6 +30,8 @@ READY_SECONDS = 60
 STOP_SECONDS = 20
 RESTART_SECONDS = 1.0
 WATCH_SECONDS = 0.2
+CATALOG_WORKERS = 2
+"""So that one slow feed does not hold up the others."""
 
 
 @dataclass
@@ -74,8 +76,9 @@ class _Installation:
         for number in range(1, self.settings.workers + 1):
             name = f"{socket.gethostname()}-{self.settings.home}-{number}"
             named.append((f"worker {number}", [*command, "worker", "--name", name]))
-        name = f"{socket.gethostname()}-{self.settings.home}-catalogs"
-        named.append(("worker for catalogs", [*command, "worker", "--catalogs", "--name", name]))
+        for number in range(1, CATALOG_WORKERS + 1):
+            name = f"{socket.gethostname()}-{self.settings.home}-catalogs-{number}"
+            named.append((f"worker {number} for catalogs", [*command, "worker", "--catalogs", "--name", name]))
         environment = self._environment()
         for name, words in [*named, *extra]:
             part = _Part(name, words, environment)

@@ -1,12 +1,15 @@
 """`stockbell worker`: one RQ worker on one queue, without a fork per job, so that connections stay open."""
 
+import contextlib
 import time
 from typing import Any
 
 import structlog
 from redis import RedisError
-from rq import SimpleWorker
+from rq import SimpleWorker, worker_registration
+from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
+from rq.worker import WorkerStatus
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
@@ -19,6 +22,8 @@ NAME_LOCK = 7_365_004
 NAME_TRIES = 10
 NAME_WAIT_SECONDS = 0.5
 WAIT_SECONDS = 2.0
+TTL_SECONDS = 45
+"""After so long without a sign of life RQ takes a worker for dead; so long at most one waits for a silent Redis."""
 
 log = structlog.get_logger(__name__)
 
@@ -34,8 +39,15 @@ class StockbellWorker(SimpleWorker):
             queue_name: `queues.MESSAGES` or `queues.CATALOGS`.
             name: the name that claims bear; a worker that was killed and started again keeps it.
         """
-        queue = queues.queue(runtime.redis, queue_name)
-        super().__init__([queue], name=worker_name(), connection=runtime.redis, serializer=JSONSerializer)
+        # RQ lengthens the time limit of its client's calls; the doorbell's and the send rates' must stay short.
+        redis = runtime.new_redis()
+        super().__init__(
+            [queues.queue(redis, queue_name)],
+            name=worker_name(),
+            connection=redis,
+            serializer=JSONSerializer,
+            worker_ttl=TTL_SECONDS,
+        )
         self._runtime = runtime
         self._name = name
 
@@ -49,6 +61,19 @@ class StockbellWorker(SimpleWorker):
         finally:
             context.leave()
             self._holder.close()
+
+    def heartbeat(self, *args: Any, **options: Any) -> None:
+        """Give a sign of life, and be among the workers again if Redis was emptied."""
+        if self._stop_requested and self.get_state() == WorkerStatus.IDLE:
+            raise StopRequested  # RQ would ask a Redis that is away for ever
+        super().heartbeat(*args, **options)
+        if not options.get("pipeline"):
+            worker_registration.register(self)
+
+    def set_shutdown_requested_date(self) -> None:
+        """Tell others that this worker is to end; in a signal's handler, which a Redis that is away must not break."""
+        with contextlib.suppress(RedisError):
+            super().set_shutdown_requested_date()  # type: ignore[no-untyped-call]
 
     def perform_job(self, *args: Any, **options: Any) -> bool:
         """Make sure that nobody else bears this name, then do the job."""

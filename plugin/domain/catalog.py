@@ -30,6 +30,9 @@ STOCK_BATCH = 1000
 LOSS_FLOOR = 10
 """A catalog with fewer variants may lose any share of them."""
 SYNC_LOCK = 7_365_002
+"""Held while a catalog is read, however long its server takes."""
+WRITE_LOCK = 7_365_009
+"""Held while variants are added."""
 NULL = "\\N"  # in COPY's text format
 SYNC_STATEMENT_MINUTES = 15
 SORT_MEMORY_MB = 128
@@ -86,12 +89,13 @@ class CatalogSync:
             CatalogError: nothing was changed; the sentence says why.
         """
         started, result = time.monotonic(), SyncResult()
-        with _catalog_to_itself(self.engine, self.shop, wait=False) as connection:
+        with _locked(self.engine, self.shop, SYNC_LOCK, wait=False) as connection:
             sync_id = _begin(connection, self.shop)
             bookmark = CatalogBookmark()
             try:
                 with adapter.read_catalog(_last_bookmark(connection, self.shop)) as reading:
-                    self._take(connection, reading, result, progress)
+                    with _room_for_variants(connection, self.shop):
+                        self._take(connection, reading, result, progress)
                     bookmark = reading.bookmark
             except (CatalogError, IntegrationError) as error:
                 connection.rollback()
@@ -160,32 +164,57 @@ class CatalogSync:
 
 
 @contextmanager
-def _catalog_to_itself(engine: Engine, shop: Shop, *, wait: bool) -> Iterator[Connection]:
-    """A connection on which nobody else adds variants to this shop's catalog, with room to sort a big one.
+def _locked(engine: Engine, shop: Shop, lock: int, *, wait: bool) -> Iterator[Connection]:
+    """A connection that holds a lock of this shop.
 
     Raises:
-        SyncRunningError: somebody does, and `wait` is not wanted.
+        SyncRunningError: somebody else does, and `wait` is not wanted.
+        OperationalError: somebody else did for all the seconds that are waited.
     """
-    lock = {"lock": SYNC_LOCK, "shop": shop.id}
+    values = {"lock": lock, "shop": shop.id}
     with engine.connect() as connection:
         if wait:
             connection.execute(text(f"SET lock_timeout = '{LOCK_SECONDS}s'"))
-            connection.execute(_LOCK, lock)
+            connection.execute(_LOCK, values)
             connection.execute(text("RESET lock_timeout"))
-        elif not connection.execute(_TRY_LOCK, lock).scalar_one():
+        elif not connection.execute(_TRY_LOCK, values).scalar_one():
             raise SyncRunningError("The catalog of this shop is being read already.", "running")
-        connection.execute(text(f"SET statement_timeout = '{SYNC_STATEMENT_MINUTES}min'"))
-        connection.execute(text(f"SET work_mem = '{SORT_MEMORY_MB}MB'"))
         connection.commit()
         try:
             yield connection
         finally:
             connection.rollback()
-            connection.execute(text("DROP TABLE IF EXISTS staged"))
-            connection.execute(text("RESET work_mem"))
-            connection.execute(text("RESET statement_timeout"))
+            connection.execute(_UNLOCK, values)
+            connection.commit()
+
+
+@contextmanager
+def _room_for_variants(connection: Connection, shop: Shop) -> Iterator[None]:
+    """Nobody else adds variants to this shop's catalog, and there is room to sort a big one."""
+    lock = {"lock": WRITE_LOCK, "shop": shop.id}
+    connection.execute(_LOCK, lock)
+    with _room_to_sort(connection):
+        try:
+            yield
+        finally:
+            connection.rollback()
             connection.execute(_UNLOCK, lock)
             connection.commit()
+
+
+@contextmanager
+def _room_to_sort(connection: Connection) -> Iterator[None]:
+    connection.execute(text(f"SET statement_timeout = '{SYNC_STATEMENT_MINUTES}min'"))
+    connection.execute(text(f"SET work_mem = '{SORT_MEMORY_MB}MB'"))
+    connection.commit()
+    try:
+        yield
+    finally:
+        connection.rollback()
+        connection.execute(text("DROP TABLE IF EXISTS staged"))
+        connection.execute(text("RESET work_mem"))
+        connection.execute(text("RESET statement_timeout"))
+        connection.commit()
 
 
 def _report(result: SyncResult, report: CatalogReport) -> None:
@@ -206,7 +235,7 @@ def put_variants(
     engine: Engine, shop: Shop, variants: Sequence[CatalogVariant], clock: Callable[[], datetime]
 ) -> Taken:
     """Add or change some variants of a catalog, as merchants' programs do by the API."""
-    with _catalog_to_itself(engine, shop, wait=True) as connection:
+    with _locked(engine, shop, WRITE_LOCK, wait=True) as connection, _room_to_sort(connection):
         stage(connection, variants, CatalogReport(), lambda _rows: None)
         return take_staged(connection, shop, clock, is_feed=False)
 
@@ -306,6 +335,19 @@ def shops_due(database: Connection, now: datetime) -> list[int]:
         {"now": now, "again": now + RING_AGAIN_AFTER},
     )
     return sorted(rows.scalars())
+
+
+def make_due(database: Connection, shop_id: int, now: datetime) -> None:
+    """Have a shop's catalog read now; rings nobody."""
+    database.execute(
+        text("UPDATE feed_schedule SET due_at = :now WHERE shop_id = :shop"), {"shop": shop_id, "now": now}
+    )
+
+
+def is_read_meanwhile(database: Connection, shop_id: int, now: datetime) -> bool:
+    """Whether a catalog that was due when somebody rang has been read since: it is due only after its interval."""
+    query = text("SELECT EXISTS (SELECT FROM feed_schedule WHERE shop_id = :shop AND due_at > :rung)")
+    return bool(database.execute(query, {"shop": shop_id, "rung": now + RING_AGAIN_AFTER}).scalar_one())
 
 
 _LOCK = text("SELECT pg_advisory_lock(:lock, CAST(:shop AS integer))")

@@ -27,7 +27,7 @@ def shorten_leases(database: Connection) -> None:
 
 def bring_forward(database: Connection, now: datetime) -> None:
     """Make due again what a clock that was ahead has put off: messages, webhooks, releases and the reading of feeds."""
-    values = {"now": now, "ahead": now + CLOCKS_DIFFER}
+    values = {"now": now, "ahead": now + CLOCKS_DIFFER, "differ": CLOCKS_DIFFER}
     for statement in (_MESSAGES, _WEBHOOKS, _RELEASES, _FEEDS):
         database.execute(statement, values)
 
@@ -38,7 +38,9 @@ _MESSAGES = text(
     WITH late AS (
         SELECT id FROM message
          WHERE state = 'pending' AND due_at > :ahead
-           AND (claimed_at > :ahead OR (claimed_at IS NULL AND created_at > :ahead AND due_at <= created_at))
+           -- Claims are written by the database's own clock.
+           AND (claimed_at > clock_timestamp() + CAST(:differ AS interval)
+                OR (claimed_at IS NULL AND created_at > :ahead AND due_at <= created_at))
            FOR UPDATE SKIP LOCKED
     )
     UPDATE message SET due_at = :now FROM late WHERE message.id = late.id

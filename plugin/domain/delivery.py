@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from typing import Protocol
 
 import structlog
@@ -33,7 +34,7 @@ LOOK_AROUND_SECONDS = 0.1
 PACE_SECONDS = 0.2
 """How long a worker waits when the send rate allows nothing now."""
 PAUSE_SECONDS = 0.05
-"""The same while other shops wait, and when nothing of what is due could be sent."""
+"""The same when nothing of what is due could be sent."""
 LANE_IDLE_SECONDS = 2.0
 """Connections that were not used for longer are not trusted: many servers end those that are idle."""
 SETTLE_SECONDS = 35.0
@@ -46,6 +47,21 @@ FAR_ROUND_TRIP_SECONDS = 0.01
 
 Fill = Callable[[Shop, Sequence[ClaimedMessage]], Callable[[ClaimedMessage], Envelope]]
 """Reads the facts that a batch needs, once; returns what makes the envelope of one of its messages."""
+
+
+class Turn(Enum):
+    """How a worker's turn with a shop has ended."""
+
+    DONE = "done"
+    """Nothing is due."""
+    MORE = "more"
+    """More is due."""
+    HELD_BACK = "held back"
+    """More is due, but the send rate allows nothing at the moment."""
+
+    def __bool__(self) -> bool:
+        """Whether more is due."""
+        return self is not Turn.DONE
 
 
 class Pace(Protocol):
@@ -86,22 +102,22 @@ class Courier:
     _lanes: "list[_Lane]" = field(default_factory=list, init=False)
     _lanes_used_at: float = field(default=0.0, init=False)
 
-    def deliver(self, shop_id: int, *, seconds: float) -> bool:
-        """Send what is due for a shop, for about so many seconds; returns whether more is due.
+    def deliver(self, shop_id: int, *, seconds: float) -> Turn:
+        """Send what is due for a shop, for about so many seconds.
 
-        The turn ends earlier when other shops wait, but not before something was sent.
+        The turn ends earlier when other shops wait, but not before something was sent, or the send rate allows nothing.
 
         Raises:
             IntegrationError: the provider cannot be used now; nothing is lost, everything is due again soon.
         """
-        deadline = time.monotonic() + seconds
+        deadline, turn = time.monotonic() + seconds, Turn.MORE
         if time.monotonic() - self._lanes_used_at > LANE_IDLE_SECONDS:
             self.close()
         try:
             while time.monotonic() < deadline:
-                more = self._turn(shop_id)
-                if not more or self.others_wait(shop_id):
-                    return more
+                turn = self._turn(shop_id)
+                if not turn or self.others_wait(shop_id):
+                    return turn
         except BaseException:
             self.close()
             raise
@@ -110,19 +126,20 @@ class Courier:
             self._lanes_used_at = time.monotonic()
             if not self.others_wait(shop_id):
                 self.close()
-        return True
+        return turn
 
-    def _turn(self, shop_id: int) -> bool:
-        """Claim and send one batch; returns whether to go on."""
+    def _turn(self, shop_id: int) -> Turn:
+        """Claim and send one batch."""
         with self.engine.begin() as database:
             shop = shops.by_id(database, shop_id)
         if shop is None:
-            return False
+            return Turn.DONE
         in_company = self.others_wait(shop_id)
         allowed = self.pace.take(shop, CLAIM_BATCH_IN_COMPANY if in_company else CLAIM_BATCH)
         if not allowed:
-            time.sleep(PAUSE_SECONDS if in_company else PACE_SECONDS)
-            return self._is_due(shop)
+            if not in_company:
+                time.sleep(PACE_SECONDS)
+            return Turn.HELD_BACK if self._is_due(shop) else Turn.DONE
         now = datetime.now(UTC)
         with self.engine.begin() as database:
             claimed = outbox.claim(database, shop, self.worker, now, limit=allowed, channel=self.channel_name)
@@ -131,7 +148,7 @@ class Courier:
         self.pace.give_back(shop, allowed - sent)
         if due and not claimed:  # none of them was to be sent, or others hold them for a moment
             time.sleep(PAUSE_SECONDS)
-        return due
+        return Turn.MORE if due else Turn.DONE
 
     def _is_due(self, shop: Shop) -> bool:
         with self.engine.begin() as database:
@@ -221,15 +238,15 @@ class Courier:
         def watch() -> None:
             renewed_at = time.monotonic()
             while not done.wait(LOOK_AROUND_SECONDS):
+                # First the lease: what is asked of others may take its time to answer.
+                if time.monotonic() - renewed_at >= LEASE_RENEWAL_SECONDS:
+                    renewed_at = time.monotonic()
+                    try:
+                        with self.engine.begin() as database:
+                            outbox.extend_lease(database, self.worker, message_ids)
+                    except Exception as error:  # noqa: BLE001 (the next renewal may work; the lease decides)
+                        log.warning("lease_not_renewed", error=type(error).__name__)
                 batch.gives_way = batch.gives_way or self.others_wait(shop.id)
-                if time.monotonic() - renewed_at < LEASE_RENEWAL_SECONDS:
-                    continue
-                renewed_at = time.monotonic()
-                try:
-                    with self.engine.begin() as database:
-                        outbox.extend_lease(database, self.worker, message_ids)
-                except Exception as error:  # noqa: BLE001 (the next renewal may work; the lease decides)
-                    log.warning("lease_not_renewed", error=type(error).__name__)
 
         thread = threading.Thread(target=watch, name="lease", daemon=True)
         thread.start()

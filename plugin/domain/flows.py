@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from plugin.domain import settings_history
+from plugin.domain.errors import FieldError
 from plugin.domain.settings_history import Change
 
 BACK_IN_STOCK = "back_in_stock"
@@ -20,16 +21,6 @@ CHANNELS = ("email", "sms")
 MOST_MESSAGES = 3
 MOST_MINUTES = 60 * 24 * 60
 MOST_SMART_SENDING_HOURS = 24 * 30
-
-
-class FlowError(ValueError):
-    """A flow cannot be like this; `field` says which value is wrong."""
-
-    def __init__(self, field: str, message: str) -> None:
-        """Keep both for a form or a JSON error."""
-        super().__init__(f"{field}: {message}")
-        self.field = field
-        self.message = message
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +66,22 @@ def checked(state: str, messages: Sequence[Mapping[str, Any]], *, channels: Sequ
         channels: those that this installation can send by.
 
     Raises:
-        FlowError: a value is impossible.
+        FieldError: a value is impossible.
     """
     if state not in STATES:
-        raise FlowError("state", f"must be one of {', '.join(STATES)}")
+        raise FieldError("state", f"must be one of {', '.join(STATES)}")
     if not 1 <= len(messages) <= MOST_MESSAGES:
-        raise FlowError("messages", f"must be 1 to {MOST_MESSAGES}")
+        raise FieldError("messages", f"must be 1 to {MOST_MESSAGES}")
     made = tuple(FlowMessage(**message) for message in messages)
     for index, message in enumerate(made):
         if message.channel not in channels:
             known = " and ".join(channels)
-            raise FlowError(f"messages.{index}.channel", f"cannot be sent by here; this installation sends by {known}")
+            raise FieldError(f"messages.{index}.channel", f"cannot be sent by here; this installation sends by {known}")
     if made[0].after_minutes:
-        raise FlowError("messages.0.after_minutes", "must be 0: the first message goes when the variant is back")
+        raise FieldError("messages.0.after_minutes", "must be 0: the first message goes when the variant is back")
     for index, message in enumerate(made[1:], 1):
         if message.after_minutes < 1:
-            raise FlowError(f"messages.{index}.after_minutes", "must be at least 1")
+            raise FieldError(f"messages.{index}.after_minutes", "must be at least 1")
     return Flow(state, made)
 
 

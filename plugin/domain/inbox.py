@@ -22,8 +22,8 @@ from sqlalchemy.exc import OperationalError
 from integrations.base import PlatformAdapter
 from integrations.errors import IntegrationError, PayloadError
 from integrations.types import HintKind, InventoryLevel, Order, WebhookHint
-from plugin.db import PreparedStatement
-from plugin.domain import purchases, shops, stock
+from plugin.db import PreparedStatement, in_transaction
+from plugin.domain import catalog, purchases, reconciliation, shops, stock
 from plugin.domain.shops import Shop
 
 log = structlog.get_logger(__name__)
@@ -60,6 +60,8 @@ class Effect:
     """The catalog is to be read."""
     stock: bool = False
     """The stock of everything that someone waits for is to be read."""
+    uninstalled: bool = False
+    """The shop is gone, and so is what comes after."""
 
 
 def receive(
@@ -163,8 +165,9 @@ class Handler:
         self._take_back()
         while claimed := self._claim():
             for number, webhook in enumerate(claimed, 1):
-                yield self._handle(webhook)
-                if time.monotonic() > deadline:
+                effect = self._handle(webhook)
+                yield effect
+                if effect.uninstalled or time.monotonic() > deadline:
                     self._give_back(claimed[number:])
                     return
 
@@ -192,8 +195,10 @@ class Handler:
         except IntegrationError as error:
             log.info("webhook_waits", shop_id=self.shop.id, reason=error.reason)
             self._end_badly(webhook, str(error), wait=_wait(webhook.attempts, error.retry_after_seconds))
-        except OperationalError:  # the database is away: it stays claimed, and is taken back when it is there again
-            raise
+        except OperationalError as error:
+            if error.connection_invalidated:  # it stays claimed, and is taken back when the database is there again
+                raise
+            self._blame_us(webhook, error)
         except Exception as error:  # noqa: BLE001 (a fault of ours in one must not hold up those that come after it)
             self._blame_us(webhook, error)
         return Effect()
@@ -211,29 +216,35 @@ class Handler:
                 levels += hint.levels
                 ids = () if hint.levels else hint.variant_ids
                 for start in range(0, len(ids), READ_BATCH):
-                    levels += self.adapter.read_inventory(ids[start : start + READ_BATCH])
+                    levels += reconciliation.read(self.adapter, ids[start : start + READ_BATCH], self.clock)
         return hints, levels
 
     def _apply(self, webhook: Webhook, hints: Sequence[WebhookHint], levels: list[InventoryLevel]) -> Effect:
         """Write what follows from a webhook, and that it is done, as one."""
-        effect = Effect()
-        with self.engine.begin() as database:
-            now = self.clock()
-            if not _is_ours(database, webhook, self.worker):
-                return effect
-            levels.sort(key=lambda level: level.variant_id)  # locked in this order, also over several batches
-            for start in range(0, len(levels), STOCK_BATCH):
-                batch = levels[start : start + STOCK_BATCH]
-                released = stock.apply_levels(database, self.shop, batch, now).released
-                effect.people += sum(each.people for each in released)
-            orders: list[Order] = [order for hint in hints for order in hint.orders]
-            purchases.record(database, self.shop, orders, now)
-            for hint in hints:
-                effect.catalog |= hint.kind is HintKind.CATALOG
-                effect.stock |= hint.kind is HintKind.INVENTORY and not hint.levels and not hint.variant_ids
-                if hint.kind is HintKind.UNINSTALLED:
-                    shops.uninstall(database, self.shop.id, now)
-            database.execute(_DONE, {"id": webhook.id, "now": now})
+        return in_transaction(self.engine, lambda database: self._apply_in(database, webhook, hints, levels))
+
+    def _apply_in(
+        self, database: Connection, webhook: Webhook, hints: Sequence[WebhookHint], levels: list[InventoryLevel]
+    ) -> Effect:
+        effect, now = Effect(), self.clock()
+        if not _is_ours(database, webhook, self.worker):
+            return effect
+        levels.sort(key=lambda level: level.variant_id)  # locked in this order, also over several batches
+        for start in range(0, len(levels), STOCK_BATCH):
+            batch = levels[start : start + STOCK_BATCH]
+            released = stock.apply_levels(database, self.shop, batch, now).released
+            effect.people += sum(each.people for each in released)
+        orders: list[Order] = [order for hint in hints for order in hint.orders]
+        purchases.record(database, self.shop, orders, now)
+        for hint in hints:
+            effect.catalog |= hint.kind is HintKind.CATALOG
+            effect.stock |= hint.kind is HintKind.INVENTORY and not hint.levels and not hint.variant_ids
+            if hint.kind is HintKind.UNINSTALLED:
+                shops.uninstall(database, self.shop.id, now)
+                effect.uninstalled = True
+        if effect.catalog:
+            catalog.make_due(database, self.shop.id, now)
+        database.execute(_DONE, {"id": webhook.id, "now": now})
         return effect
 
     def _end_badly(self, webhook: Webhook, error: str, *, wait: timedelta | None) -> None:

@@ -31,11 +31,12 @@ def look_again(
     smart = [row for row in rows if _smart_sending_hours(shop, row)]
     written_lately = _written_lately(database, shop, smart, rows, now)
     several = _people_of_several(rows)
+    not_in_flow = {row["id"] for row in rows if row["kind"] == "restock" and row["step"] > len(shop.flow.messages)}
     perhaps_put_back = {
         row["variant_id"] for row in smart if row["id"] in written_lately or row["email_key"] in several
-    }
+    } | {row["variant_id"] for row in rows if row["id"] in not_in_flow}
     sold_out = _sold_out(database, shop, rows, perhaps_put_back)
-    reasons = {row["id"]: _reason_not_to_send(row, sold_out, written_lately) for row in rows}
+    reasons = {row["id"]: _reason_not_to_send(row, sold_out, written_lately, not_in_flow) for row in rows}
     return rows, {**reasons, **_beside_another(smart, rows, reasons)}
 
 
@@ -85,7 +86,7 @@ _LOOK_AGAIN = text(
 )
 
 
-def _reason_not_to_send(row: RowMapping, sold_out: set[str], written_lately: set[int]) -> str:
+def _reason_not_to_send(row: RowMapping, sold_out: set[str], written_lately: set[int], not_in_flow: set[int]) -> str:
     state, is_sold_out = row["subscription_state"], row["kind"] == "restock" and row["variant_id"] in sold_out
     reasons = {
         "suppressed": row["suppressed"],
@@ -93,6 +94,7 @@ def _reason_not_to_send(row: RowMapping, sold_out: set[str], written_lately: set
         "unsubscribed": state == "unsubscribed" or row["subscription_reason"] in {LEFT, ERASED},
         "no_longer_needed": state not in _EXPECTED_STATES[row["kind"], row["step"] > 1],
         "asked_again": row["asked_again"],
+        "not_in_flow": row["id"] in not_in_flow,
         "sold_out_again": is_sold_out and state == "released",
         "sold_out": is_sold_out,
         "no_address": row["channel"] == "sms" and not row["phone"],

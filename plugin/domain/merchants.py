@@ -6,7 +6,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection, text
 
-from plugin.domain.shops import ShopError
+from plugin.domain.errors import FieldError
 
 LEAST_PASSWORD_CHARS = 10
 _hasher = PasswordHasher()
@@ -18,10 +18,10 @@ def add_merchant(database: Connection, *, email: str, password: str, shop_id: in
     An account may be in several shops and has one password, which is kept unless `new_password` says otherwise.
 
     Raises:
-        ShopError: the password is too short, or there is no such shop.
+        FieldError: the password is too short, or there is no such shop.
     """
     if len(password) < LEAST_PASSWORD_CHARS:
-        raise ShopError("password", f"must have at least {LEAST_PASSWORD_CHARS} characters")
+        raise FieldError("password", f"must have at least {LEAST_PASSWORD_CHARS} characters")
     values = {"email": email.strip().lower(), "hash": _hasher.hash(password), "new": new_password}
     taken = database.execute(
         text(
@@ -39,7 +39,7 @@ def add_merchant(database: Connection, *, email: str, password: str, shop_id: in
         {"email": values["email"], "shop": shop_id},
     ).first()
     if joined is None:
-        raise ShopError("shop", f"there is no shop {shop_id}")
+        raise FieldError("shop", f"there is no shop {shop_id}")
     return taken is not None
 
 

@@ -19,6 +19,9 @@ from plugin.domain.last_look import GOES_ON
 from plugin.domain.shops import Shop
 from plugin.partitions import id_bounds
 
+BACK_IN_LINE = ["sold_out_again", "not_in_flow", *GOES_ON]
+"""Reasons for which a message is not sent and its person waits on, at the old place."""
+SMART_SENDING_LOCK = 7_365_008
 LEASE = timedelta(seconds=45)
 RETRY_FIRST_SECONDS = 30.0
 RETRY_MOST_SECONDS = 3600.0
@@ -65,6 +68,9 @@ def claim(
     Whose variant is sold out again goes back to the old place in line (rule 7); who unsubscribed, bought or is
     suppressed gets nothing; each with the reason kept. Runs in the caller's transaction.
     """
+    if any(message.smart_sending_hours for message in shop.flow.messages):
+        # Who looks whether a person is written to by another worker must see what that one has claimed.
+        database.execute(_ONE_AT_A_TIME, {"lock": SMART_SENDING_LOCK, "shop": shop.id})
     ids = sorted(database.execute(_DUE, {**_wanted(shop, now, channel), "limit": limit}).scalars())
     if not ids:
         return []
@@ -72,6 +78,9 @@ def claim(
     rows, reasons = last_look.look_again(database, shop, ids, now)
     _skip(database, [(id_, reason) for id_, reason in reasons.items() if reason], now)
     return [_claimed(row) for row in rows if not reasons[row["id"]]]
+
+
+_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(:lock, CAST(:shop AS integer))")
 
 
 def is_due(database: Connection, shop: Shop, now: datetime, *, channel: str = "email") -> bool:
@@ -113,7 +122,7 @@ def _skip(database: Connection, skipped: Sequence[tuple[int, str]], now: datetim
     database.execute(_SKIP, {"ids": ids, **bounds, "reasons": [reason for _, reason in skipped], "now": now})
     _plan_next(database, [id_ for id_, reason in skipped if reason in GOES_ON], now)
     database.execute(_END_SUPPRESSED, {"ids": ids, **bounds, "now": now})
-    database.execute(_BACK_IN_LINE, {"ids": ids, **bounds, "back": ["sold_out_again", *GOES_ON], "now": now})
+    database.execute(_BACK_IN_LINE, {"ids": ids, **bounds, "back": BACK_IN_LINE, "now": now})
 
 
 _SKIP = text(
@@ -349,6 +358,17 @@ def try_again(database: Connection, shop_id: int, message_id: int, now: datetime
         {"id": message_id, "shop": shop_id, "now": now},
     )
     return bool(result.scalar_one())
+
+
+def withdraw_uninstalled(database: Connection, now: datetime) -> None:
+    """End what came back from a worker after its shop was uninstalled; nobody would ever look at it."""
+    database.execute(
+        text(
+            "UPDATE message SET state = 'skipped', reason = 'uninstalled', finished_at = :now FROM shop"
+            " WHERE message.state = 'pending' AND shop.id = shop_id AND uninstalled_at IS NOT NULL"
+        ),
+        {"now": now},
+    )
 
 
 def shops_with_work(database: Connection, now: datetime) -> list[tuple[int, int]]:

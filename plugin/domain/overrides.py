@@ -13,9 +13,10 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from plugin.domain import settings_history
+from plugin.domain.errors import FieldError
 from plugin.domain.rules import RestockSettings
 from plugin.domain.settings_history import Change
-from plugin.domain.shops import Shop, ShopError, checked_rules, lock_rules
+from plugin.domain.shops import Shop, checked_rules, lock_rules
 
 SCOPES = ("collection", "product", "variant")
 """From wide to narrow."""
@@ -62,10 +63,10 @@ def put(database: Connection, shop: Shop, override: Override, by: str) -> None:
         by: who changes it.
 
     Raises:
-        ShopError: a setting has no such value.
+        FieldError: a setting has no such value.
     """
     if not override.settings:
-        raise ShopError("settings", "must hold at least one setting; delete the override to take it back")
+        raise FieldError("settings", "must hold at least one setting; delete the override to take it back")
     checked_rules(override.settings)
     _change(database, shop, override, by)
 

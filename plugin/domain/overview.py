@@ -1,5 +1,6 @@
 """What the merchant's page shows: the lines, the syncs, the messages that need a look."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,19 +29,14 @@ class Line:
     minimum_inventory: int
     """From how many units on it counts as back."""
     notify_now: int
-    """How many "notify now" would tell; 0 when the variant cannot be bought, or the flow is not live."""
-
-
-def waiting_lines(database: Connection, shop: Shop) -> list[Line]:
-    """Variants with people in line, the longest line first, at most 100."""
-    rows = database.execute(_LINES, {"shop": shop.id, "limit": MOST_LINES}).mappings()
-    return [_line(shop, row) for row in rows]
+    """How many "notify now" would tell; 0 when it cannot be bought, the flow is not live, or sending is paused."""
 
 
 def _line(shop: Shop, row: RowMapping) -> Line:
     facts = dict(row)
     rules = shop.rules_with(facts.pop("overrides"))
-    tellable = _tellable(rules, row["available"], row["waiting"]) if shop.flow.is_live else 0
+    is_sending = shop.flow.is_live and not shop.paused
+    tellable = _tellable(rules, row["available"], row["waiting"]) if is_sending else 0
     return Line(**facts, minimum_inventory=rules.minimum_inventory, notify_now=tellable)
 
 
@@ -62,7 +58,7 @@ _LINES = text(
            ) AS line
       JOIN variant ON variant.shop_id = :shop AND variant.variant_id = line.variant_id
       LEFT JOIN restock ON restock.shop_id = :shop AND restock.variant_id = line.variant_id AND closed_at IS NULL
-     ORDER BY waiting DESC, line.variant_id LIMIT :limit
+     ORDER BY waiting DESC, line.variant_id
     """
 )
 
@@ -106,30 +102,61 @@ def add_up(database: Connection) -> None:
     )
 
 
-def waiting(database: Connection, shop: Shop) -> tuple[int, int]:
-    """How many wait in all, and how many of them "notify now" would tell."""
-    lines = [_line(shop, row) for row in database.execute(_LINES, {"shop": shop.id, "limit": None}).mappings()]
-    return sum(line.waiting for line in lines), sum(line.notify_now for line in lines)
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """All waiting lines of a shop."""
+
+    waiting: int
+    """How many people wait."""
+    notifiable: int
+    """How many of them "notify now" would tell."""
+    variants: int
+    """How many lines there are."""
+    lines: Sequence[Line]
+    """The longest of them, at most 100."""
 
 
-def dead_letters(database: Connection, shop_id: int) -> list[Any]:
-    """Messages that were given up, newest first, at most 50."""
+def waiting(database: Connection, shop: Shop) -> Waiting:
+    """Who waits for what."""
+    lines = [_line(shop, row) for row in database.execute(_LINES, {"shop": shop.id}).mappings()]
+    return Waiting(
+        waiting=sum(line.waiting for line in lines),
+        notifiable=sum(line.notify_now for line in lines),
+        variants=len(lines),
+        lines=lines[:MOST_LINES],
+    )
+
+
+def failed_webhooks(database: Connection, shop_id: int, *, before: int | None = None) -> list[Any]:
+    """Webhooks that could not be handled, newest first, at most 50, older than the one with the number `before`."""
+    query = text(
+        "SELECT id, delivery_id, received_at, error, attempts FROM webhook WHERE shop_id = :shop AND state = 'failed'"
+        " AND (CAST(:before AS bigint) IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit"
+    )
+    values = {"shop": shop_id, "before": before, "limit": MOST_MESSAGES}
+    return list(database.execute(query, values).mappings())
+
+
+def dead_letters(database: Connection, shop_id: int, *, before: int | None = None) -> list[Any]:
+    """Messages that were given up, newest first, at most 50, older than the one with the number `before`."""
     query = text(
         "SELECT message.id, kind, message.state, message.channel, message.reason, attempts, finished_at AS at, email,"
         " variant_id FROM message"
         " JOIN subscription ON subscription.id = subscription_id"
-        " WHERE message.shop_id = :shop AND message.state = 'dead' ORDER BY message.id DESC LIMIT :limit"
+        " WHERE message.shop_id = :shop AND message.state = 'dead'"
+        " AND (CAST(:before AS bigint) IS NULL OR message.id < :before) ORDER BY message.id DESC LIMIT :limit"
     )
-    return list(database.execute(query, {"shop": shop_id, "limit": MOST_MESSAGES}).mappings())
+    return list(database.execute(query, {"shop": shop_id, "before": before, "limit": MOST_MESSAGES}).mappings())
 
 
-def uncertain(database: Connection, shop_id: int) -> list[Any]:
+def uncertain(database: Connection, shop_id: int, *, before: int | None = None) -> list[Any]:
     """Hand-overs whose outcome nobody knows, newest first, with what became of the message, at most 50."""
     query = text(
         "SELECT message.id, begun_at AS at, number AS attempts, message.state, message.channel, message.reason, email,"
         " variant_id FROM delivery_attempt"
         " JOIN message ON message.id = message_id JOIN subscription ON subscription.id = subscription_id"
         " WHERE message.shop_id = :shop AND message.uncertain AND outcome = 'uncertain'"
+        " AND (CAST(:before AS bigint) IS NULL OR message.id < :before)"
         " ORDER BY message.id DESC, number DESC LIMIT :limit"
     )
-    return list(database.execute(query, {"shop": shop_id, "limit": MOST_MESSAGES}).mappings())
+    return list(database.execute(query, {"shop": shop_id, "before": before, "limit": MOST_MESSAGES}).mappings())

@@ -62,18 +62,27 @@ def read_stock(engine: Engine, shop: Shop, adapter: PlatformAdapter, clock: Call
     starts = list(range(0, len(variants), READ_BATCH))
     random.shuffle(starts)
     for start in starts:
-        levels = _read(adapter, variants[start : start + READ_BATCH])
+        levels = read(adapter, variants[start : start + READ_BATCH], clock)
         with engine.begin() as database:
             released = stock.apply_levels(database, shop, levels, clock()).released
         yield sum(each.people for each in released)
 
 
-def _read(adapter: PlatformAdapter, variant_ids: Sequence[str]) -> list[InventoryLevel]:
-    """The stock of some variants; a platform that asks for a short pause gets it, once."""
+def read(adapter: PlatformAdapter, variant_ids: Sequence[str], clock: Callable[[], datetime]) -> list[InventoryLevel]:
+    """The stock of some variants; a platform that asks for a short pause gets it, once.
+
+    What has no time of its own was so when it was asked for: whatever is told afterwards is newer.
+
+    Raises:
+        IntegrationError: the platform does not answer.
+    """
+    asked_at = clock()
     try:
-        return list(adapter.read_inventory(variant_ids))
+        levels = list(adapter.read_inventory(variant_ids))
     except RateLimitedError as error:
         if error.retry_after_seconds is None or error.retry_after_seconds > MOST_WAIT_SECONDS:
             raise
         time.sleep(error.retry_after_seconds)
-        return list(adapter.read_inventory(variant_ids))
+        asked_at = clock()
+        levels = list(adapter.read_inventory(variant_ids))
+    return [level if level.updated_at else level._replace(updated_at=asked_at) for level in levels]

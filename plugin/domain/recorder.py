@@ -63,7 +63,11 @@ class Recorder:
             )
         except psycopg.OperationalError as error:
             raise RecorderError("The database cannot be reached.") from error
-        self._connection.execute("SET synchronous_commit = off")
+        try:
+            self._connection.execute("SET synchronous_commit = off")
+        except psycopg.OperationalError as error:
+            self._connection.close()
+            raise RecorderError("The database is gone.") from error
         self._worker = worker.encode()
         self._libpq: PGconn = self._connection.pgconn
         self._libpq.enter_pipeline_mode()

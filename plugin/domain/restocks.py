@@ -101,11 +101,12 @@ def stock_changed(
 ) -> list[Released]:
     """Apply rule 1 to a change that the caller has written; a release that was due comes first (rule 3).
 
-    While the flow is not live nobody is let out: who waits goes on waiting.
+    While the flow is not live nobody is let out: who waits goes on waiting. In a paused shop the first are let out and
+    their messages wait; what is due later waits with them.
     """
     place = _Place(database, shop, change.variant_id, change.rules, now)
     done: list[Released] = []
-    if line.is_due(now):
+    if line.is_due(now) and not shop.paused:
         done = place.release_due(change.before, line)
         line = place.line()
     release = rules.on_stock_change(
@@ -122,11 +123,16 @@ def stock_changed(
     return done
 
 
-def release_due(database: Connection, shop: Shop, now: datetime) -> list[Released]:
+def release_due(database: Connection, shop: Shop, now: datetime) -> tuple[int, list[Released]]:
     """Carry out the releases of this shop that are due, at most 100 of them, oldest first.
 
-    A variant that another worker holds is left to that worker.
+    A variant that another worker holds is left to that worker. While the shop is paused they wait.
+
+    Returns:
+        How many restocks were looked at, and the releases that came of it.
     """
+    if shop.paused:
+        return 0, []
     # The variant is locked before its restock, as everywhere: the same order, so no deadlock.
     rows = database.execute(
         text(
@@ -143,7 +149,7 @@ def release_due(database: Connection, shop: Shop, now: datetime) -> list[Release
         if line.is_due(now):
             place = _Place(database, shop, variant_id, shop.rules_with(overrides), now)
             done += place.release_due(quantity, line)
-    return done
+    return len(rows), done
 
 
 def is_release_due(database: Connection, shop_id: int, now: datetime) -> bool:
@@ -157,10 +163,10 @@ def is_release_due(database: Connection, shop_id: int, now: datetime) -> bool:
 def notify_now(database: Connection, shop: Shop, variant_id: str, now: datetime) -> Released | None:
     """The merchant's "notify now" (rule 5).
 
-    None when the variant is unknown, not sellable or nobody waits, or while the flow is not live.
+    None when the variant is unknown, not sellable or nobody waits, while the flow is not live, or the shop is paused.
     """
     standing = lock_variant(database, shop, variant_id)
-    if standing is None or not shop.flow.is_live:
+    if standing is None or not shop.flow.is_live or shop.paused:
         return None
     quantity = standing.available
     place = _Place(database, shop, variant_id, standing.rules, now)
@@ -222,7 +228,7 @@ class _Place:
         else:
             restock_id = cause.restock_id
             self._set_due(restock_id, due_at, "everyone_told")
-        release_id = self._record_release(restock_id, quantity)
+        release_id = self._record_release(restock_id, quantity, cause.name)
         people = self._move_line(release_id, release.limit, cause)
         counted = text("UPDATE release SET people = :people WHERE id = :release")
         self.database.execute(counted, {"people": people, "release": release_id})
@@ -271,21 +277,22 @@ class _Place:
         )
         self.database.execute(query, values)
 
-    def _record_release(self, restock_id: int, quantity: Quantity) -> int:
+    def _record_release(self, restock_id: int, quantity: Quantity, cause: str) -> int:
         settings = self.rules
         values = {
             **self._key(),
             "restock": restock_id,
             "now": self.now,
             "quantity": quantity,
+            "cause": cause,
             "minimum": settings.minimum_inventory,
             "per_unit": None if settings.customers_per_unit == "all" else settings.customers_per_unit,
             "wait": settings.wait_minutes,
         }
         query = text(
             "INSERT INTO release (shop_id, restock_id, variant_id, released_at, quantity, minimum_inventory,"
-            " customers_per_unit, wait_minutes, people)"
-            " VALUES (:shop, :restock, :variant, :now, :quantity, :minimum, :per_unit, :wait, 0) RETURNING id"
+            " customers_per_unit, wait_minutes, people, cause)"
+            " VALUES (:shop, :restock, :variant, :now, :quantity, :minimum, :per_unit, :wait, 0, :cause) RETURNING id"
         )
         return int(self.database.execute(query, values).scalar_one())
 

@@ -6,30 +6,21 @@ import hmac
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, RowMapping, text
 
 from plugin.domain import flows, settings_history
+from plugin.domain.errors import FieldError
 from plugin.domain.flows import Flow
 from plugin.domain.rules import RestockSettings
 from plugin.domain.settings_history import Change
 
 RULES_LOCK = 7_365_005
 LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "::1"}
-
-
-class ShopError(ValueError):
-    """A shop cannot be made or changed like this; `field` says which value is wrong."""
-
-    def __init__(self, field: str, message: str) -> None:
-        """Keep both for a form or a JSON error."""
-        super().__init__(f"{field}: {message}")
-        self.field = field
-        self.message = message
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +43,6 @@ class Shop:
     sender_name: str
     sender_email: str
     postal_address: str
-    widget_accent: str
-    """Colour of the button, "#rrggbb"; empty: the widget's own."""
-    widget_radius: int | None
-    """Of the corners, in pixels."""
-    widget_fields: tuple[str, ...]
-    """What the form asks for besides the address: some of `WIDGET_FIELDS`."""
-    widget_texts: Mapping[str, Mapping[str, str]]
-    """The shop's own wording, by language and name of the text."""
     feed: str
     feed_interval_seconds: int
     feed_max_loss_percent: int
@@ -68,6 +51,14 @@ class Shop:
     paused_at: datetime | None = None
     """Since when nothing is sent for this shop, by its own wish."""
     messages_per_minute: int | None = None
+    widget_accent: str = ""
+    """Colour of the button, "#rrggbb"; empty: the widget's own."""
+    widget_radius: int | None = None
+    """Of the corners, in pixels."""
+    widget_fields: tuple[str, ...] = ()
+    """What the form asks for besides the address: some of `WIDGET_FIELDS`."""
+    widget_texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """The shop's own wording, by language and name of the text."""
 
     @property
     def origins(self) -> frozenset[str]:
@@ -118,10 +109,10 @@ def create_shop(  # noqa: PLR0913 (what a shop is made of)
     """Make a shop; without an id of the platform's own it is known by its public key.
 
     Raises:
-        ShopError: the name is empty or the domain is not an origin.
+        FieldError: the name is empty or the domain is not an origin.
     """
     if not name.strip() or not name.isprintable():
-        raise ShopError("name", "must not be empty, nor hold control characters")
+        raise FieldError("name", "must not be empty, nor hold control characters")
     origin = normalized_origin(domain, allow_loopback=allow_loopback)
     new = NewShop(0, secrets.token_urlsafe(16), secrets.token_urlsafe(32))
     shop_id = database.execute(
@@ -147,7 +138,7 @@ def normalized_origin(domain: str, *, allow_loopback: bool) -> str:
     """Scheme, host and port of a storefront's address.
 
     Raises:
-        ShopError: it is not https (or, in development, http on loopback).
+        FieldError: it is not https (or, in development, http on loopback).
     """
     try:
         parts = urlsplit(domain.strip())
@@ -155,10 +146,10 @@ def normalized_origin(domain: str, *, allow_loopback: bool) -> str:
     except (ValueError, UnicodeError):
         parts, host, port = urlsplit(""), "", None
     if not host or parts.scheme not in {"https", "http"} or parts.username or parts.path not in {"", "/"}:
-        raise ShopError("domain", "must look like https://shop.example")
+        raise FieldError("domain", "must look like https://shop.example")
     if parts.scheme == "http" and not (allow_loopback and host in LOOPBACK_HOSTS):
         words = "must begin with https:// (http is only for loopback, with STOCKBELL_ALLOW_LOOPBACK=1)"
-        raise ShopError("domain", words)
+        raise FieldError("domain", words)
     shown = f"[{host}]" if ":" in host else host
     usual = port in {None, {"https": 443, "http": 80}[parts.scheme]}  # browsers leave the usual port out
     return f"{parts.scheme}://{shown}" + ("" if usual else f":{port}")
@@ -214,7 +205,13 @@ def of_merchant(database: Connection, merchant_id: int) -> list[Shop]:
     return [_shop(row) for row in rows.mappings()]
 
 
-def change_settings(database: Connection, shop_id: int, changes: Mapping[str, Any], by: str = "command line") -> None:
+def change_settings(
+    database: Connection,
+    shop_id: int,
+    changes: Mapping[str, Any],
+    by: str = "command line",
+    now: datetime | None = None,
+) -> None:
     """Write checked settings and keep what they were; releases nothing (rule 4).
 
     Args:
@@ -222,22 +219,23 @@ def change_settings(database: Connection, shop_id: int, changes: Mapping[str, An
         shop_id: the shop.
         changes: any of the names in `SETTINGS`; customers_per_unit is "all" or a number.
         by: who changes them, for the history.
+        now: the moment; the present one when absent.
 
     Raises:
-        ShopError: a name is unknown or a rule's number is below 1.
+        FieldError: a name is unknown or a rule's number is below 1.
     """
     unknown = set(changes) - SETTINGS
     if unknown:
-        raise ShopError(min(unknown), "unknown setting")
+        raise FieldError(min(unknown), "unknown setting")
     values = dict(changes)
     checked_rules({name: values[name] for name in RULE_SETTINGS & set(values)})
     row = database.execute(text(f"{_SELECT} WHERE shop.id = :id FOR NO KEY UPDATE OF shop"), {"id": shop_id})
-    before = settings_of(_shop(row.mappings().one()))
+    shop = _shop(row.mappings().one())
+    before = settings_of(shop)
     kept = [Change(name, _plain(before[name]), _plain(values[name])) for name in sorted(values)]
     settings_history.add(database, shop_id, kept, by)
     if "paused" in values and values.pop("paused") != before["paused"]:
-        paused_at = "NULL" if before["paused"] else "now()"
-        database.execute(text(f"UPDATE shop SET paused_at = {paused_at} WHERE id = :id"), {"id": shop_id})  # noqa: S608
+        _pause_or_go_on(database, shop, now or datetime.now(UTC))
     if values.get("customers_per_unit") == "all":
         values["customers_per_unit"] = None
     if "widget_texts" in values:
@@ -247,6 +245,21 @@ def change_settings(database: Connection, shop_id: int, changes: Mapping[str, An
         database.execute(text(f"UPDATE shop SET {columns} WHERE id = :id"), {**values, "id": shop_id})  # noqa: S608
     if any(values.get(name, before[name]) != before[name] for name in ("feed", "feed_interval_seconds")):
         _read_feed_now(database, shop_id)
+
+
+def _pause_or_go_on(database: Connection, shop: Shop, now: datetime) -> None:
+    """Begin the shop's pause, or end it: what is due later is put off by as long as it was: no two releases meet."""
+    paused_at = None if shop.paused else now
+    database.execute(text("UPDATE shop SET paused_at = :at WHERE id = :id"), {"at": paused_at, "id": shop.id})
+    if shop.paused:
+        database.execute(
+            text(
+                "UPDATE restock SET next_release_at = next_release_at + (CAST(:now AS timestamptz)"
+                " - greatest(opened_at, CAST(:paused_at AS timestamptz)))"
+                " WHERE shop_id = :id AND closed_at IS NULL AND next_release_at IS NOT NULL"
+            ),
+            {"id": shop.id, "paused_at": shop.paused_at, "now": now},
+        )
 
 
 def _read_feed_now(database: Connection, shop_id: int) -> None:
@@ -262,15 +275,15 @@ def checked_rules(values: Mapping[str, Any]) -> None:
     """Refuse what no rule covers.
 
     Raises:
-        ShopError: a name that is none of a rule, or a number below 1.
+        FieldError: a name that is none of a rule, or a number below 1.
     """
     for name, value in values.items():
         if name not in RULE_SETTINGS:
-            raise ShopError(name, f"must be one of {', '.join(sorted(RULE_SETTINGS))}")
+            raise FieldError(name, f"must be one of {', '.join(sorted(RULE_SETTINGS))}")
         try:
             RestockSettings(**{name: value})
         except ValueError as error:
-            raise ShopError(name, str(error).removeprefix(f"{name} ")) from error
+            raise FieldError(name, str(error).removeprefix(f"{name} ")) from error
 
 
 def settings_of(shop: Shop) -> dict[str, Any]:

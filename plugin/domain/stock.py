@@ -43,7 +43,10 @@ def apply_levels(database: Connection, shop: Shop, levels: Sequence[InventoryLev
     """
     outcome = StockOutcome()
     shops.share_rules(database, shop.id)
-    shop = shops.by_id(database, shop.id) or shop
+    current = shops.by_id(database, shop.id)
+    if current is None:  # uninstalled meanwhile: nobody is to be told
+        return outcome
+    shop = current
     known = _lock(database, shop.id, {level.variant_id for level in levels})
     outcome.unknown = sorted({level.variant_id for level in levels} - set(known))
     levels = [level for level in levels if level.variant_id in known]

@@ -22,8 +22,8 @@ class Entry:
 
     at: datetime
     event: str
-    """Short and stable: asked, confirmed, confirmation_written, released, planned, handed_over, not_sent, given_up,
-    told_on_page, unsubscribed, bought, no_longer_kept."""
+    """Short and stable: asked, confirmed, confirmation_written, passed_by, released, planned, handed_over, not_sent,
+    given_up, told_on_page, unsubscribed, bought, no_longer_kept."""
     sentence: str
 
 
@@ -45,11 +45,13 @@ def of_subscription(database: Connection, shop: Shop, subscription_id: int) -> T
     if subscription is None:
         return None
     messages = database.execute(_MESSAGES, values).mappings().all()
+    passed_by = database.execute(_PASSED_BY, values).mappings().all()
     attempts = database.execute(_ATTEMPTS, values).mappings().all()
     entries = sorted(
         [
             *_own(subscription),
             *_of_dropped(subscription, messages),
+            *map(_of_passed_by, passed_by),
             *_of_messages(messages),
             *map(_of_attempt, attempts),
         ],
@@ -61,7 +63,7 @@ def of_subscription(database: Connection, shop: Shop, subscription_id: int) -> T
 _SUBSCRIPTION = text(
     """
     SELECT subscription.*, product_title, variant_title, available, overrides, removed_at, next_release_at,
-           suppression.reason AS suppressed,
+           suppression.reason AS suppressed, suppression.created_at AS suppressed_at,
            (SELECT count(*) FROM subscription AS other
              WHERE other.shop_id = subscription.shop_id AND other.variant_id = subscription.variant_id
                AND other.state = 'waiting'
@@ -77,9 +79,10 @@ _SUBSCRIPTION = text(
 )
 _MESSAGES = text(
     """
-    SELECT message.id, message.kind, message.step, message.state, message.reason, message.created_at,
+    SELECT message.id, message.kind, message.channel, message.step, message.state, message.reason, message.created_at,
            message.due_at, finished_at,
-           released_at, quantity, minimum_inventory, customers_per_unit, people, cause
+           released_at, quantity, minimum_inventory, customers_per_unit, people,
+           coalesce(release.cause, restock.cause) AS cause
       FROM message
       LEFT JOIN release ON release.id = release_id
       LEFT JOIN restock ON restock.id = restock_id
@@ -88,10 +91,43 @@ _MESSAGES = text(
 )
 _ATTEMPTS = text(
     """
-    SELECT kind, number, begun_at, outcome, detail FROM delivery_attempt JOIN message ON message.id = message_id
+    SELECT kind, channel, number, begun_at, outcome, detail
+      FROM delivery_attempt JOIN message ON message.id = message_id
      WHERE message.shop_id = :shop AND subscription_id = :id
     """
 )
+
+
+# Restocks of the variant since the person asked, in which it was not this one's turn.
+_PASSED_BY = text(
+    """
+    SELECT opened_at AS at, CAST(NULL AS integer) AS people, CAST(NULL AS bigint) AS quantity, close_reason
+      FROM restock JOIN subscription AS mine USING (shop_id, variant_id)
+     WHERE mine.shop_id = :shop AND mine.id = :id AND opened_at >= mine.created_at AND close_reason = 'flow_not_live'
+       AND NOT EXISTS (SELECT FROM release WHERE restock_id = restock.id)
+    UNION ALL
+    SELECT released_at, people, release.quantity, '' FROM release JOIN subscription AS mine USING (shop_id, variant_id)
+     WHERE mine.shop_id = :shop AND mine.id = :id AND released_at >= mine.created_at
+       AND NOT EXISTS (SELECT FROM message WHERE subscription_id = mine.id AND release_id = release.id)
+       -- Who was told before is no longer waiting for a turn.
+       AND NOT EXISTS (SELECT FROM message
+                        WHERE subscription_id = mine.id AND kind = 'restock' AND message.created_at < released_at)
+       AND (mine.state IN ('unconfirmed', 'waiting', 'released') OR mine.state_at >= released_at)
+     ORDER BY at DESC LIMIT 20
+    """
+)
+
+
+def _of_passed_by(passed_by: Facts) -> Entry:
+    if passed_by["close_reason"]:
+        sentence = "It was back in stock, but the flow was not live, so nobody was told."
+        return Entry(passed_by["at"], "passed_by", sentence)
+    people = passed_by["people"]
+    units = "Unlimited units were" if passed_by["quantity"] is None else _units(passed_by["quantity"])
+    told = "the one who had waited longest was" if people == 1 else f"the {people:,} who had waited longest were"
+    return Entry(
+        passed_by["at"], "passed_by", f"{units} there, and {told} let out of the line; not yet this one's turn."
+    )
 
 
 def _own(subscription: Facts) -> Iterator[Entry]:
@@ -105,6 +141,9 @@ def _own(subscription: Facts) -> Iterator[Entry]:
         yield Entry(subscription["state_at"], "told_on_page", sentence)
     if subscription["state"] == "unsubscribed":
         yield Entry(subscription["state_at"], "unsubscribed", _HOW_LEFT.get(subscription["reason"], _LEFT))
+    elif subscription["suppressed"] and subscription["suppressed_at"] >= subscription["created_at"]:
+        sentence = "Unsubscribed from all alerts of this shop: nothing more is sent to this address."
+        yield Entry(subscription["suppressed_at"], "unsubscribed", sentence)
     if subscription["bought_at"]:
         yield Entry(subscription["bought_at"], "bought", "Bought it.")
 
@@ -149,6 +188,7 @@ _WHY_SKIPPED = {
     "uninstalled": "the shop had removed Stockbell",
     "asked_again": "the person was in line for it again",
     "smart_sending": "the person had another message of this shop shortly before (smart sending)",
+    "not_in_flow": "the flow no longer has this message",
     "no_address": "the person gave no number for this channel",
     ERASED: "the person's data was erased",
     "unsubscribed": "the person had left the line",
@@ -173,15 +213,18 @@ def _units(quantity: int) -> str:
 
 def _of_attempt(attempt: Facts) -> Entry:
     said = f": {attempt['detail']}" if attempt["detail"] else ""
-    what = "mail to confirm" if attempt["kind"] == "confirmation" else "mail"
+    is_mail = attempt["channel"] == "email"
+    what = "mail to confirm" if attempt["kind"] == "confirmation" else "mail" if is_mail else "text message"
+    again = "it is sent again with the same Message-ID" if is_mail else "it is not sent again by itself"
     outcome = {
         "accepted": "and accepted",
         "temporary": f"and refused for now{said}",
         "permanent": f"and refused for good{said}",
-        "uncertain": "but nobody knows what became of it, so it is sent again with the same Message-ID",
+        "uncertain": f"but nobody knows what became of it, so {again}",
         None: "and there is no answer yet",
     }[attempt["outcome"]]
-    sentence = f"The {what} was handed to the mail server (try {attempt['number']}) {outcome}."
+    provider = "mail server" if is_mail else "provider"
+    sentence = f"The {what} was handed to the {provider} (try {attempt['number']}) {outcome}."
     return Entry(attempt["begun_at"], "handed_over", sentence)
 
 
@@ -235,12 +278,13 @@ def _next_in_line(shop: Shop, subscription: Facts) -> str:
     place = "First in line" if not ahead else f"In line behind {ahead:,}"
     if subscription["removed_at"] or subscription["product_title"] is None:
         return f"{place}; the shop does not sell it at present."
-    if subscription["next_release_at"]:
-        return f"{place}; the next ones are told at {_moment(subscription['next_release_at'])} if units are left."
     rules = shop.rules_with(subscription["overrides"])
+    least = rules.minimum_inventory
+    if subscription["next_release_at"]:
+        left = "units are left" if least == 1 else f"at least {least:,} units are there then"
+        return f"{place}; the next ones are told at {_moment(subscription['next_release_at'])} if {left}."
     if is_sellable(subscription["available"], rules):
         return f"{place}; it can be bought now, and is told after it was sold out, or by 'notify now'."
-    least = rules.minimum_inventory
     return f"{place}; told when {'a unit is' if least == 1 else f'at least {least:,} units are'} there."
 
 
@@ -273,7 +317,8 @@ _RESTOCKS = text(
 _RELEASES = text(
     """
     SELECT restock_id, released_at, quantity, people, minimum_inventory,
-           coalesce(to_jsonb(customers_per_unit), '"all"') AS customers_per_unit, wait_minutes
-      FROM release WHERE restock_id = ANY (:ids) ORDER BY id
+           coalesce(to_jsonb(customers_per_unit), '"all"') AS customers_per_unit, wait_minutes,
+           coalesce(release.cause, restock.cause) AS cause
+      FROM release JOIN restock ON restock.id = restock_id WHERE restock_id = ANY (:ids) ORDER BY release.id
     """
 )

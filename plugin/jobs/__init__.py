@@ -1,11 +1,14 @@
 """RQ's jobs: each takes ids, does what is due, and may be run twice or never without harm."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 
 from integrations.errors import IntegrationError
 from plugin.domain import catalog, inbox, reconciliation, restocks, shops
+from plugin.domain.delivery import Turn
 from plugin.domain.inbox import Handler
 from plugin.jobs.context import current
 from plugin.queues import DELIVER, HANDLE_WEBHOOKS, RECONCILE, RELEASE_DUE, SYNC_CATALOG
@@ -26,12 +29,14 @@ def deliver(shop_id: int, slot: int = 0) -> None:
     worker = current()
     worker.runtime.doorbell.heard(DELIVER, shop_id, slot)
     try:
-        more = worker.courier.deliver(shop_id, seconds=DELIVER_SECONDS)
+        turn = worker.courier.deliver(shop_id, seconds=DELIVER_SECONDS)
     except IntegrationError as error:  # the sweep rings again
         log.warning("not_delivered", shop_id=shop_id, reason=error.reason, error=str(error))
         return
-    if more:
+    if turn is Turn.MORE:
         worker.runtime.doorbell.again(shop_id, slot)
+    elif turn is Turn.HELD_BACK:  # not at once again: it would be nobody else's turn for nothing
+        worker.runtime.doorbell.later(shop_id)
 
 
 def release_due(shop_id: int) -> None:
@@ -43,8 +48,9 @@ def release_due(shop_id: int) -> None:
     while more and time.monotonic() < deadline:  # the next tick rings again
         with runtime.engine.begin() as database:
             shop = shops.by_id(database, shop_id)
-            released = restocks.release_due(database, shop, now()) if shop else []
-            more = shop is not None and restocks.is_release_due(database, shop_id, now())
+            looked_at, released = restocks.release_due(database, shop, now()) if shop else (0, [])
+            # What another worker holds is left to it.
+            more = looked_at > 0 and restocks.is_release_due(database, shop_id, now())
         people = sum(each.people for each in released)
         if people:
             runtime.doorbell.deliver(shop_id, people)
@@ -54,6 +60,9 @@ def sync_catalog(shop_id: int) -> None:
     """Read a shop's catalog; what went wrong is kept in catalog_sync for the merchant."""
     runtime = current().runtime
     runtime.doorbell.heard(SYNC_CATALOG, shop_id)
+    with runtime.engine.connect() as database:
+        if catalog.is_read_meanwhile(database, shop_id, now()):
+            return
     try:
         result = catalog.sync_shop(runtime.engine, shop_id, runtime.adapter, now)
     except (catalog.SyncRunningError, LookupError):
@@ -101,12 +110,19 @@ def reconcile(shop_id: int) -> None:
     if shop is None:
         return
     adapter = runtime.adapter(shop)
-    try:
-        if adapter.capabilities.inventory_reads:
+    if adapter.capabilities.webhooks:
+        with _again_in_a_few_minutes(shop_id):
+            adapter.register_webhooks(f"{runtime.settings.public_url}/webhooks/{shop.platform}")
+    if adapter.capabilities.inventory_reads:
+        with _again_in_a_few_minutes(shop_id):
             for people in reconciliation.read_stock(runtime.engine, shop, adapter, now):
                 if people:
                     runtime.doorbell.deliver(shop_id, people)
-        if adapter.capabilities.webhooks:
-            adapter.register_webhooks(f"{runtime.settings.public_url}/webhooks/{shop.platform}")
-    except IntegrationError as error:  # again in a few minutes
+
+
+@contextmanager
+def _again_in_a_few_minutes(shop_id: int) -> Iterator[None]:
+    try:
+        yield
+    except IntegrationError as error:
         log.warning("not_reconciled", shop_id=shop_id, reason=error.reason, error=str(error))

@@ -55,6 +55,7 @@ release = Table(
     Column("customers_per_unit", Integer),
     Column("wait_minutes", Integer, nullable=False),
     Column("people", Integer, nullable=False),
+    words("cause", nullable=True),  # stock, due, notify_now; NULL where only the restock tells it
 )
 
 # Each partition has a unique index on (subscription_id, release_id, channel, step), NULLs not distinct. It holds over

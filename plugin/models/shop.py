@@ -6,6 +6,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     SmallInteger,
@@ -55,7 +56,6 @@ shop = Table(
     Column("feed_interval_seconds", Integer, nullable=False, server_default=text("900")),
     Column("feed_max_loss_percent", Integer, nullable=False, server_default=text("20")),
     UniqueConstraint("public_key"),
-    UniqueConstraint("platform", "platform_shop_id"),
     UniqueConstraint("api_key_hash"),
     CheckConstraint("minimum_inventory >= 1", name="minimum_inventory"),
     CheckConstraint("customers_per_unit >= 1", name="customers_per_unit"),
@@ -64,6 +64,14 @@ shop = Table(
     CheckConstraint("widget_radius BETWEEN 0 AND 40", name="widget_radius"),
     CheckConstraint("feed_interval_seconds >= 1", name="feed_interval"),
     CheckConstraint("feed_max_loss_percent BETWEEN 0 AND 100", name="feed_max_loss"),
+)
+
+Index(
+    "shop_platform_id_key",
+    shop.c.platform,
+    shop.c.platform_shop_id,
+    unique=True,
+    postgresql_where=text("uninstalled_at IS NULL"),
 )
 
 merchant = Table(

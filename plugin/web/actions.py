@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from plugin.domain import flows, outbox, overrides, restocks, shops, stock
-from plugin.domain.flows import Flow, FlowError
+from plugin.domain.errors import FieldError
+from plugin.domain.flows import Flow
 from plugin.domain.overrides import Override
 from plugin.domain.restocks import Released
-from plugin.domain.shops import Shop, ShopError
+from plugin.domain.shops import Shop
 from plugin.runtime import now
 from plugin.web.errors import APIError
 from plugin.web.parts import runtime
@@ -40,7 +41,7 @@ def change_settings(shop: Shop, changes: dict[str, Any], by: str) -> Shop:
             assert changed
             if "locations" in changes:
                 stock.counted_locations_changed(database, changed)
-    except ShopError as error:
+    except FieldError as error:
         raise APIError(422, fields={error.field: [error.message]}) from error
     if shop.paused and not changed.paused:
         runtime().doorbell.deliver(shop.id)
@@ -56,7 +57,7 @@ def put_override(shop: Shop, override: Override, by: str) -> None:
     try:
         with runtime().engine.begin() as database:
             overrides.put(database, shop, override, by)
-    except ShopError as error:
+    except FieldError as error:
         raise APIError(422, fields={error.field: [error.message]}) from error
 
 
@@ -68,7 +69,7 @@ def put_flow(shop: Shop, state: str, messages: Sequence[Mapping[str, Any]], by: 
     """
     try:
         flow = flows.checked(state, messages, channels=CHANNELS)
-    except FlowError as error:
+    except FieldError as error:
         raise APIError(422, fields={error.field: [error.message]}) from error
     with runtime().engine.begin() as database:
         flows.put(database, shop.id, flow, by)
@@ -96,12 +97,14 @@ def notify_now(shop: Shop, variant_id: str) -> int:
     """Release by the merchant's wish; returns how many people are told.
 
     Raises:
-        APIError: 404 for a variant that the shop does not sell; 409 while the flow is not live.
+        APIError: 404 for a variant that the shop does not sell; 409 while the flow is not live or sending is paused.
     """
     with runtime().engine.begin() as database:
         if restocks.lock_variant(database, shop, variant_id) is None:
             raise APIError(404, "This shop does not sell this variant.", code="unknown_variant")
         if not shop.flow.is_live:
             raise APIError(409, "Nobody is told while the flow is not live: set it live first.", code="flow_not_live")
+        if shop.paused:
+            raise APIError(409, "Nobody is told while sending is paused: end the pause first.", code="paused")
         released = restocks.notify_now(database, shop, variant_id, now())
     return ring(shop, [released] if released else [])

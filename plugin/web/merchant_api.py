@@ -1,5 +1,6 @@
 """What merchants' programs call, with the shop's API key."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,8 +20,10 @@ from plugin.domain import (
     stock,
     subscriptions,
     timeline,
+    variants,
 )
 from plugin.domain.overrides import EffectiveRules, Override
+from plugin.domain.overview import Waiting
 from plugin.domain.shops import Shop
 from plugin.domain.timeline import Timeline
 from plugin.runtime import now
@@ -28,19 +31,24 @@ from plugin.web.actions import change_settings, notify_now, put_flow, put_overri
 from plugin.web.errors import APIError
 from plugin.web.parts import SECURED, Blueprint, runtime
 from plugin.web.schemas import (
+    MOST_ID_CHARS,
     MOST_NUMBER,
     CatalogResultSchema,
     CatalogSchema,
+    ChangedSettingsSchema,
     EffectiveRulesSchema,
     EffectSchema,
     ErasedSchema,
     ErrorSchema,
     EventsResultSchema,
     EventsSchema,
+    FailedWebhookListSchema,
+    FailedWebhookQuerySchema,
     FlowChangeSchema,
     FlowSchema,
     InventoryResultSchema,
     InventorySchema,
+    MessageAgainSchema,
     MessageListSchema,
     MessageQuerySchema,
     NotifiedSchema,
@@ -156,18 +164,16 @@ class SubscriptionTimeline(MethodView):
 
 
 @blueprint.route("/waiting")
-class Waiting(MethodView):
+class WaitingLines(MethodView):
     """The waiting lines."""
 
     @blueprint.response(200, WaitingSchema)
     @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
     @blueprint.doc(**SECURED)
-    def get(self) -> dict[str, Any]:
+    def get(self) -> Waiting:
         """Who waits for what, and whom "notify now" would tell, as after a change of settings."""
         with runtime().engine.connect() as database:
-            waiting, notifiable = overview.waiting(database, g.shop)
-            lines = overview.waiting_lines(database, g.shop)
-        return {"waiting": waiting, "notifiable": notifiable, "lines": lines}
+            return overview.waiting(database, g.shop)
 
 
 @blueprint.route("/variants/<id:variant_id>/restocks")
@@ -176,10 +182,13 @@ class VariantRestocks(MethodView):
 
     @blueprint.response(200, RestockListSchema)
     @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
+    @blueprint.alt_response(404, schema=ErrorSchema, description="Unknown variant")
     @blueprint.doc(**SECURED)
     def get(self, variant_id: str) -> dict[str, Any]:
-        """The newest restocks of a variant, which releases each had, and how many people were told."""
+        """The newest restocks of a variant, which releases each had, and how many people were let out of the line."""
         with runtime().engine.connect() as database:
+            if variants.state(database, g.shop.id, variant_id) is None:
+                raise APIError(404, "This shop does not sell this variant.", code="unknown_variant")
             return {"restocks": timeline.of_variant(database, g.shop.id, variant_id)}
 
 
@@ -195,7 +204,7 @@ class Settings(MethodView):
         return shops.settings_of(g.shop)
 
     @blueprint.arguments(SettingsSchema)
-    @blueprint.response(200, SettingsSchema)
+    @blueprint.response(200, ChangedSettingsSchema)
     @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
     @blueprint.doc(**SECURED)
     def patch(self, changes: dict[str, Any]) -> dict[str, Any]:
@@ -204,7 +213,8 @@ class Settings(MethodView):
         if feed and feed != g.shop.feed and not is_web_address(feed):
             # Which files of the machine are read is for who runs it to say, by the command.
             raise APIError(422, fields={"feed": ["Must be an address that begins with https://."]})
-        return shops.settings_of(change_settings(g.shop, changes, BY_PROGRAM))
+        shop = change_settings(g.shop, changes, BY_PROGRAM)
+        return {**shops.settings_of(shop), **_effect(shop)}
 
 
 @blueprint.route("/settings/history")
@@ -247,9 +257,9 @@ class OneOverride(MethodView):
     @blueprint.doc(**SECURED)
     def put(self, settings: dict[str, Any], scope: str, target: str) -> dict[str, int]:
         """Set or replace them. What is not named is taken from the next wider scope; nothing is sent because of it."""
-        _check_scope(scope)
+        _check(scope, target)
         put_override(g.shop, Override(scope, target, settings), BY_PROGRAM)
-        return _effect()
+        return _effect(g.shop)
 
     @blueprint.response(200, EffectSchema)
     @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
@@ -257,21 +267,24 @@ class OneOverride(MethodView):
     @blueprint.doc(**SECURED)
     def delete(self, scope: str, target: str) -> dict[str, int]:
         """Take them back; nothing is sent because of it."""
-        _check_scope(scope)
+        _check(scope, target)
         with runtime().engine.begin() as database:
             if not overrides.remove(database, g.shop, scope, target, BY_PROGRAM):
                 raise APIError(404, "There is no such override.")
-        return _effect()
+        return _effect(g.shop)
 
 
-def _check_scope(scope: str) -> None:
+def _check(scope: str, target: str) -> None:
     if scope not in overrides.SCOPES:
-        raise APIError(404, f"An override is for one of: {', '.join(overrides.SCOPES)}.")
+        raise APIError(404, f"An override is for one of: {', '.join(overrides.SCOPES)} (tags count as collections).")
+    if len(target) > MOST_ID_CHARS:
+        raise APIError(422, fields={"target": [f"Must have at most {MOST_ID_CHARS} characters."]})
 
 
-def _effect() -> dict[str, int]:
+def _effect(shop: Shop) -> dict[str, int]:
+    """Whom "notify now" would tell, as nothing else tells them now."""
     with runtime().engine.connect() as database:
-        return {"notifiable": overview.waiting(database, g.shop)[1]}
+        return {"notifiable": overview.waiting(database, shop).notifiable}
 
 
 @blueprint.route("/variants/<id:variant_id>/settings")
@@ -314,9 +327,11 @@ class BackInStockFlow(MethodView):
 
 def _flow(shop: Shop) -> dict[str, Any]:
     with runtime().engine.connect() as database:
-        waiting, notifiable = overview.waiting(database, shop)
-    people = "1 person is" if waiting == 1 else f"{waiting:,} people are"
-    if shop.flow.is_live:
+        found = overview.waiting(database, shop)
+    people = "1 person is" if found.waiting == 1 else f"{found.waiting:,} people are"
+    if shop.paused:
+        sentence = f"Sending is paused for the whole shop: {people} in line, and nobody is told until the pause ends."
+    elif shop.flow.is_live:
         sentence = f"The flow is live: {people} in line, and told when what they wait for is back."
     else:
         state = "a draft" if shop.flow.state == "draft" else "paused"
@@ -324,8 +339,8 @@ def _flow(shop: Shop) -> dict[str, Any]:
     return {
         "state": shop.flow.state,
         "messages": shop.flow.messages,
-        "waiting": waiting,
-        "notifiable": notifiable,
+        "waiting": found.waiting,
+        "notifiable": found.notifiable,
         "sentence": sentence,
     }
 
@@ -372,26 +387,46 @@ class Messages(MethodView):
     @blueprint.response(200, MessageListSchema)
     @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
     @blueprint.doc(**SECURED)
-    def get(self, wanted: dict[str, str]) -> dict[str, Any]:
-        """Those that were given up, or hand-overs of which nobody knows how they ended."""
+    def get(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Those that were given up, or hand-overs of which nobody knows how they ended, newest first."""
         find = overview.dead_letters if wanted["state"] == "dead" else overview.uncertain
         with runtime().engine.connect() as database:
-            return {"messages": find(database, g.shop.id)}
+            found = find(database, g.shop.id, before=wanted["before"])
+        return {"messages": found, "next": _next(found)}
+
+
+def _next(found: Sequence[Any]) -> str | None:
+    return str(found[-1]["id"]) if len(found) == overview.MOST_MESSAGES else None
+
+
+@blueprint.route("/webhooks")
+class FailedWebhooks(MethodView):
+    """Webhooks that need a look."""
+
+    @blueprint.arguments(FailedWebhookQuerySchema, location="query")
+    @blueprint.response(200, FailedWebhookListSchema)
+    @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
+    @blueprint.doc(**SECURED)
+    def get(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Those that were accepted and could not be handled, with why, newest first."""
+        with runtime().engine.connect() as database:
+            found = overview.failed_webhooks(database, g.shop.id, before=wanted["before"])
+        return {"webhooks": found, "next": _next(found)}
 
 
 @blueprint.route("/messages/<int:message_id>/try-again")
 class MessageAgain(MethodView):
     """The merchant's decision about a message that was given up."""
 
-    @blueprint.response(200, NotifiedSchema)
+    @blueprint.response(200, MessageAgainSchema)
     @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
     @blueprint.alt_response(404, schema=ErrorSchema, description="There is no such message that was given up")
     @blueprint.doc(**SECURED)
-    def post(self, message_id: int) -> dict[str, int]:
-        """Hand it over once more."""
+    def post(self, message_id: int) -> dict[str, str]:
+        """Hand it over once more, if it is still wanted and can still be bought."""
         if not try_again(g.shop, message_id):
             raise APIError(404, "This shop has no such message that was given up.")
-        return {"notified": 1}
+        return {"state": "pending"}
 
 
 @blueprint.route("/variants/<id:variant_id>/notify-now")
@@ -401,7 +436,7 @@ class NotifyNow(MethodView):
     @blueprint.response(200, NotifiedSchema)
     @blueprint.alt_response(401, schema=ErrorSchema, description="No valid API key")
     @blueprint.alt_response(404, schema=ErrorSchema, description="Unknown variant")
-    @blueprint.alt_response(409, schema=ErrorSchema, description="The flow is not live")
+    @blueprint.alt_response(409, schema=ErrorSchema, description="The flow is not live, or sending is paused")
     @blueprint.doc(**SECURED)
     def post(self, variant_id: str) -> dict[str, int]:
         """Let people out of the line now, as many as the rules let out; nobody when it cannot be bought."""

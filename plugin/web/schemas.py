@@ -243,7 +243,9 @@ class InventoryResultSchema(Schema):
         data_key="unknown",
         metadata={"description": "Ids that the catalog does not hold"},
     )
-    notified = fields.Integer(required=True, metadata={"description": "People who are told because of this"})
+    notified = fields.Integer(
+        required=True, metadata={"description": "People who are let out of the line because of this"}
+    )
 
 
 class CatalogVariantSchema(Payload):
@@ -308,7 +310,9 @@ class CatalogResultSchema(Schema):
 
     written = fields.Integer(required=True, metadata={"description": "Variants that are new or changed"})
     stock_changes = fields.Integer(required=True)
-    notified = fields.Integer(required=True, metadata={"description": "People who are told because of this"})
+    notified = fields.Integer(
+        required=True, metadata={"description": "People who are let out of the line because of this"}
+    )
 
 
 class PositiveOrAll(fields.Field[Any]):
@@ -357,7 +361,7 @@ class SettingsSchema(RulesSchema):
     sender_email = fields.String(validate=validate.Length(max=254))
     postal_address = fields.String(validate=[validate.Length(max=500), _lines])
     locale = fields.String(validate=validate.OneOf(sorted(available_locales())))
-    currency = fields.String(validate=validate.Regexp(CURRENCY))
+    currency = fields.String(validate=validate.Regexp(CURRENCY, error="Must be a currency's code like EUR, or empty."))
     widget_accent = fields.String(
         validate=validate.Regexp(COLOUR, error="Must be a colour like #0b5d3b, or empty."),
         metadata={"description": "Colour of the button; the text on it turns black or white by itself"},
@@ -397,6 +401,15 @@ class SettingsSchema(RulesSchema):
         if data.get("sender_email"):
             data["sender_email"] = checked_email(data["sender_email"])
         return data
+
+
+class ChangedSettingsSchema(SettingsSchema):
+    """All settings as they are now, and whom they would let be told."""
+
+    notifiable = fields.Integer(
+        required=True,
+        metadata={"description": 'How many "notify now" would tell; nothing else tells them now'},
+    )
 
 
 class SubscriptionSchema(Schema):
@@ -444,7 +457,11 @@ class ReleaseSchema(Schema):
 
     released_at = fields.AwareDateTime(required=True)
     quantity = fields.Integer(required=True, allow_none=True, metadata={"description": "null: unlimited"})
-    people = fields.Integer(required=True)
+    cause = fields.String(required=True, validate=validate.OneOf(["stock", "due", "notify_now"]))
+    people = fields.Integer(
+        required=True,
+        metadata={"description": "Let out of the line; who cannot be told, as it sold out again, goes back into it"},
+    )
     minimum_inventory = fields.Integer(required=True)
     customers_per_unit = fields.Raw(
         required=True, metadata={"oneOf": [{"type": "integer"}, {"type": "string", "enum": ["all"]}]}
@@ -684,6 +701,7 @@ class MessageQuerySchema(Payload):
     """Which messages."""
 
     state = fields.String(required=True, validate=validate.OneOf(["dead", "uncertain"]))
+    before = fields.Integer(validate=validate.Range(1, MOST_NUMBER), load_default=None)
 
 
 class MessageSchema(Schema):
@@ -703,6 +721,36 @@ class MessageListSchema(Schema):
     """Messages that need a look, newest first, at most 50."""
 
     messages = fields.List(fields.Nested(MessageSchema), required=True)
+    next = fields.String(allow_none=True, metadata={"description": 'Pass as "before" for the next page'})
+
+
+class MessageAgainSchema(Schema):
+    """A message that waits for its turn; its timeline tells whether it is sent."""
+
+    state = fields.String(required=True, validate=validate.OneOf(["pending"]))
+
+
+class FailedWebhookQuerySchema(Payload):
+    """Which of them."""
+
+    before = fields.Integer(validate=validate.Range(1, MOST_NUMBER), load_default=None)
+
+
+class FailedWebhookSchema(Schema):
+    """A webhook that was accepted and could not be handled."""
+
+    id = fields.String(required=True)
+    delivery_id = fields.String(required=True, metadata={"description": "The sender's own: webhook-id"})
+    received_at = fields.AwareDateTime(required=True)
+    error = fields.String(required=True, metadata={"description": "Why"})
+    attempts = fields.Integer(required=True)
+
+
+class FailedWebhookListSchema(Schema):
+    """Webhooks that need a look, newest first, at most 50."""
+
+    webhooks = fields.List(fields.Nested(FailedWebhookSchema), required=True)
+    next = fields.String(allow_none=True, metadata={"description": 'Pass as "before" for the next page'})
 
 
 STATES = ["unconfirmed", "waiting", "released", "notified", "undeliverable", "unsubscribed", "bought"]
@@ -738,4 +786,4 @@ class ReadinessSchema(Schema):
 class NotifiedSchema(Schema):
     """What "notify now" did."""
 
-    notified = fields.Integer(required=True, metadata={"description": "People who are told now"})
+    notified = fields.Integer(required=True, metadata={"description": "People who are let out of the line now"})

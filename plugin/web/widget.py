@@ -108,11 +108,19 @@ def _text_on(colour: str) -> str:
 
 @blueprint.get("/widget/<path:name>")
 def asset(name: str) -> ResponseReturnValue:
-    """A file of the widget; its folder's name is the hash of all that is in it."""
-    if not ASSET.fullmatch(name) or not (DIST / name).is_file():
+    """A file of the widget; its folder's name is the hash of all that is in it.
+
+    A loader of another build, which a browser still has or a shop has pinned, gets the present one's file.
+    """
+    if not ASSET.fullmatch(name):
         abort(404)
-    response = Response((DIST / name).read_bytes(), mimetype="text/javascript")
-    response.headers["Cache-Control"] = f"public, max-age={IMMUTABLE_SECONDS}, immutable"
+    path, cached = DIST / name, f"public, max-age={IMMUTABLE_SECONDS}, immutable"
+    if not path.is_file():
+        path, cached = DIST / str(_manifest()["version"]) / path.name, f"public, max-age={LOADER_SECONDS}"
+    if not path.is_file():
+        abort(404)
+    response = Response(path.read_bytes(), mimetype="text/javascript")
+    response.headers["Cache-Control"] = cached
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     compress(response)

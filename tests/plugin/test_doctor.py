@@ -24,7 +24,6 @@ def test_what_is_away_is_bad_with_a_remedy_and_hides_nothing_else(runtime: Runti
         "Redis",
         "Mail server",
         "Scheduler",
-        "Workers",
     }
     assert all(check.remedy for check in looked.values() if not check.good)
     assert looked["PostgreSQL"].good
@@ -34,6 +33,7 @@ def test_what_is_away_is_bad_with_a_remedy_and_hides_nothing_else(runtime: Runti
 def test_workers_are_told_apart_by_what_they_do(runtime: Runtime, settings: Settings) -> None:
     with stockbell(settings, "worker", "--catalogs"):
         wait_for(lambda: found(settings)["Catalogs"].good, "a worker for catalogs is found")
+        assert not found(settings)["Workers"].good
 
 
 def test_undeliverable_messages_are_named(runtime: Runtime, settings: Settings, engine: Engine, shop: ShopKeys) -> None:

@@ -126,7 +126,31 @@ def test_a_bell_that_nobody_hears_is_silent_for_some_seconds_only(runtime: Runti
     bells = set(runtime.redis.keys("stockbell:bell:*")) - before
 
     assert len(bells) == len(set(BELLS.values()))
-    assert all(0 < runtime.redis.ttl(bell) <= queues.SILENCE_SECONDS for bell in bells)
+    assert all(0 < runtime.redis.ttl(bell) <= queues.MOST_BELL_SECONDS for bell in bells)
+
+
+def test_a_bell_is_not_rung_again_while_its_job_stands_in_the_queue_and_is_when_the_job_was_lost(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queues, "SILENCE_SECONDS", 0)
+    for _ in range(3):
+        runtime.doorbell.deliver(7)
+    assert queued(runtime.redis) == [(queues.DELIVER, [7, 0])]
+
+    runtime.redis.lpop(queues.queue(runtime.redis).key)  # a worker took it and died
+    runtime.doorbell.deliver(7)
+    assert queued(runtime.redis) == [(queues.DELIVER, [7, 0])]
+
+
+def test_a_shop_that_was_put_off_gets_its_turn_with_the_next_tick(runtime: Runtime) -> None:
+    runtime.doorbell.later(7)
+    runtime.doorbell.later(7)
+    assert queued(runtime.redis) == []
+
+    runtime.doorbell.it_is_later()
+    runtime.doorbell.it_is_later()
+
+    assert queued(runtime.redis) == [(queues.DELIVER, [7, 0])]
 
 
 def test_each_shop_and_each_kind_of_work_has_a_bell_of_its_own(runtime: Runtime) -> None:

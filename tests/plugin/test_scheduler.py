@@ -58,7 +58,7 @@ def running_two(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator
     both = [Scheduler(Runtime(settings)) for _ in range(2)]
     real_tick = scheduler.tick
 
-    def tick(runtime: Runtime) -> None:
+    def tick(runtime: Runtime, *_: object) -> None:
         own = next(each for each in both if each.runtime is runtime)
         own.ticks += 1
         own.may_go_on.wait()
@@ -371,7 +371,7 @@ def test_a_scheduler_goes_on_after_a_query_failed(
     failures: list[datetime] = []
     real_sweep = scheduler.sweep
 
-    def sweep(runtime: Runtime) -> None:
+    def sweep(runtime: Runtime, *_: object) -> None:
         if len(failures) < 3:
             failures.append(now())
             with runtime.engine.begin() as database:

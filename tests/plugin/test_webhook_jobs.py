@@ -352,11 +352,11 @@ def test_reconciliation_bears_a_platform_that_throttles_or_is_away(
 ) -> None:
     plain.platform.loses_webhooks = True
     plain.platform.set_stock("v1", 3)
-    plain.platform.faults += [(503, {})]
+    plain.platform.faults += [(503, {}), (503, {})]  # of its webhooks, then of its stock
     jobs.reconcile(plain.shop.id)
     assert states(engine, plain.shop)[PERSON] == "waiting"
 
-    plain.platform.faults += [(429, {"Retry-After": "0"})]
+    plain.platform.faults += [(503, {}), (429, {"Retry-After": "0"})]
     jobs.reconcile(plain.shop.id)
     worker()
 

@@ -15,8 +15,8 @@ STRICT = (
     "default-src 'none'; script-src 'nonce-abc'; style-src 'self'; connect-src {host}; img-src 'self';"
     " require-trusted-types-for 'script'"
 )
-# Looks as often as the screen is drawn, from the moment at which the theme has changed the page. The time for which a busy
-# machine keeps the whole page waiting does not count.
+# Looks as often as the screen is drawn, from the moment at which the theme has changed the page. The time for which a
+# busy machine keeps the whole page waiting does not count.
 SHOWN_AFTER = """async ([selector, wanted]) => {
   const deep = (root) => root.querySelector(selector) ||
     [...root.querySelectorAll("*")].map((each) => each.shadowRoot && deep(each.shadowRoot)).find(Boolean);

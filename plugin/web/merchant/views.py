@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from plugin.domain import catalog, merchants, overview, shops
 from plugin.domain.shops import Shop
+from plugin.runtime import now
 from plugin.web import actions, limits
 from plugin.web.errors import APIError
 from plugin.web.merchant.forms import SettingsForm, SignInForm
@@ -115,7 +116,7 @@ def settings(shop: Shop) -> ResponseReturnValue:
         by = merchants.email_of(database, session["merchant"])
     changed = actions.change_settings(shop, form.changes(shop), by)
     with runtime().engine.connect() as database:
-        _, notifiable = overview.waiting(database, changed)
+        notifiable = overview.waiting(database, changed).notifiable
     offer = f" {notifiable:,} wait for what can be bought now: notify them below, if you like." if notifiable else ""
     flash(f"Saved. Changing settings never sends anything by itself.{offer}")
     return redirect(url_for("merchant.shop_page", shop_id=shop.id))
@@ -154,6 +155,8 @@ def try_again(shop: Shop, message_id: int) -> ResponseReturnValue:
 @with_shop
 def sync(shop: Shop) -> ResponseReturnValue:
     """Read the feed now."""
+    with runtime().engine.begin() as database:
+        catalog.make_due(database, shop.id, now())
     runtime().doorbell.sync_catalog(shop.id)
     flash("The feed is being read. Load this page again in a moment.")
     return redirect(url_for("merchant.shop_page", shop_id=shop.id))
@@ -173,7 +176,8 @@ def _page(shop: Shop, form: SettingsForm) -> str:
             "merchant/shop.html",
             shop=shop,
             form=form,
-            lines=overview.waiting_lines(database, shop),
+            waiting=overview.waiting(database, shop),
+            failed_webhooks=overview.failed_webhooks(database, shop.id),
             counts=overview.message_counts(database, shop.id),
             dead=overview.dead_letters(database, shop.id),
             uncertain=overview.uncertain(database, shop.id),

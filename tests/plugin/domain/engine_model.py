@@ -117,7 +117,7 @@ class ShopModel:
     asks_confirmation: bool = False
     flow_state: str = "live"
     steps: tuple[Step, ...] = (Step(),)
-    is_paused: bool = False
+    paused_at: datetime | None = None
     suppressed: set[str] = field(default_factory=set)
     subscriptions: list[Subscription] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
@@ -170,6 +170,19 @@ class ShopModel:
         held = [each for each in self.messages if each.state == "claimed" and each.worker == worker]
         return sorted(held, key=lambda each: (each.due_at, self.messages.index(each)))
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing is sent."""
+        return self.paused_at is not None
+
+    def pause(self, paused: bool, now: datetime) -> None:
+        """While a shop is paused its clock stands still: what was to be released later is by as much later."""
+        for variant in self.variants.values():
+            if self.paused_at and not paused and variant.next_release_at and variant.opened_at:
+                variant.next_release_at += now - max(self.paused_at, variant.opened_at)
+        if paused != self.is_paused:
+            self.paused_at = now if paused else None
+
     # Stock, and what it lets out of the line.
 
     def stock_changes(self, variant: Variant, updates: Sequence[Update], now: datetime) -> list[int]:
@@ -177,7 +190,7 @@ class ShopModel:
         if self.quantity(replace(variant, updates=[*variant.updates, *updates])) == self.quantity(variant):
             variant.updates += updates
             return []
-        released = self.release_if_due(variant, now)
+        released = [] if self.is_paused else self.release_if_due(variant, now)
         was_sellable = self.is_sellable(variant)
         variant.updates += updates
         comes_back = self.is_sellable(variant) and not was_sellable and variant.next_release_at is None
@@ -186,7 +199,9 @@ class ShopModel:
         return released
 
     def time_passes(self, now: datetime) -> list[tuple[str, int]]:
-        """Everything that is due (rule 3); a longer overdue one comes first."""
+        """Everything that is due (rule 3); a longer overdue one comes first. A paused shop lets it wait."""
+        if self.is_paused:
+            return []
         due = [each for each in self.variants.values() if each.next_release_at and each.next_release_at <= now]
         due.sort(key=lambda each: each.next_release_at or now)
         return [(variant.name, people) for variant in due for people in self.release_if_due(variant, now)]
@@ -210,7 +225,7 @@ class ShopModel:
 
     def notify_now(self, variant: Variant, now: datetime) -> int | None:
         """Rule 5. Returns how many were let out, with those of a release that was due."""
-        if self.flow_state != "live":
+        if self.flow_state != "live" or self.is_paused:
             return None
         released = self.release_if_due(variant, now)
         if self.is_sellable(variant) and self.next_in_line(variant):
@@ -343,11 +358,14 @@ class ShopModel:
             "unsubscribed": subscription.left or subscription.state == "unsubscribed",
             "no_longer_needed": subscription.state not in expected,
             "asked_again": message.kind == "restock" and message.step > 1 and self._asked_again(subscription),
+            "not_in_flow": message.kind == "restock" and message.step > len(self.steps),
             "sold_out_again": is_sold_out and subscription.state == "released",
             "sold_out": is_sold_out,
-            "smart_sending": message.kind == "restock" and self._was_written_to(message, others, now),
         }
-        return next((reason for reason, holds in reasons.items() if holds), "")
+        reason = next((reason for reason, holds in reasons.items() if holds), "")
+        if not reason and message.kind == "restock" and self._was_written_to(message, others, now):
+            return "smart_sending"
+        return reason
 
     def _asked_again(self, subscription: Subscription) -> bool:
         active = subscription.person and self.active(subscription.person, subscription.variant)
@@ -368,7 +386,7 @@ class ShopModel:
         return False
 
     def _step(self, number: int) -> Step:
-        return self.steps[number - 1] if number <= len(self.steps) else Step()
+        return self.steps[number - 1]
 
     def _leave_out(self, message: Message, reason: str, now: datetime) -> None:
         subscription = message.subscription
@@ -376,9 +394,8 @@ class ShopModel:
         has_next = reason == "smart_sending" and self._plan_next(message, now)
         if message.kind == "confirmation" or subscription.state != "released" or has_next:
             return
-        subscription.state = {"sold_out_again": "waiting", "smart_sending": "waiting", "bought": "bought"}.get(
-            reason, "unsubscribed"
-        )
+        back = {"sold_out_again": "waiting", "smart_sending": "waiting", "not_in_flow": "waiting", "bought": "bought"}
+        subscription.state = back.get(reason, "unsubscribed")
         subscription.left_out_at = now if reason == "smart_sending" else None
 
     @staticmethod

@@ -167,16 +167,16 @@ class World:
 
     def release_due(self, index: int, now: datetime) -> list[tuple[str, int]]:
         with self.shop(index) as (database, shop):
-            return [(each.variant_id, each.people) for each in restocks.release_due(database, shop, now)]
+            return [(each.variant_id, each.people) for each in restocks.release_due(database, shop, now)[1]]
 
     def notify_now(self, index: int, variant: str, now: datetime) -> int | None:
         with self.shop(index) as (database, shop):
             released = restocks.notify_now(database, shop, variant, now)
             return released.people if released else None
 
-    def change_settings(self, index: int, changes: dict[str, Any]) -> None:
+    def change_settings(self, index: int, changes: dict[str, Any], now: datetime | None = None) -> None:
         with self.changed_shop(index) as (database, shop):
-            shops.change_settings(database, shop.id, changes)
+            shops.change_settings(database, shop.id, changes, now=now)
             if "locations" in changes:
                 changed = shops.by_id(database, shop.id)
                 assert changed

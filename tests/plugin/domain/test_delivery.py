@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 
 from integrations.errors import UnreachableError
 from plugin.domain import outbox, overview
-from plugin.domain.delivery import Courier
+from plugin.domain.delivery import Courier, Turn
 from plugin.domain.leaving import leave, suppress
 from plugin.domain.recorder import Ended
 from plugin.runtime import Runtime, now
@@ -20,7 +20,7 @@ from tests.sink import MailSink
 PEOPLE = [f"p{number:02}@x.example" for number in range(12)]
 
 
-def deliver(runtime: Runtime, shop: ShopKeys, worker: str = "w") -> bool:
+def deliver(runtime: Runtime, shop: ShopKeys, worker: str = "w") -> Turn:
     return runtime.courier(worker).deliver(shop.id, seconds=30)
 
 
@@ -46,13 +46,13 @@ def test_everyone_gets_one_mail_in_the_order_of_the_line(
 ) -> None:
     restocked(engine, shop, *PEOPLE)
 
-    assert deliver(runtime, shop) is False
+    assert not deliver(runtime, shop)
 
     assert sink.recipients == PEOPLE
     assert sink.connections == 1
     assert set(states(engine, shop).values()) == {"notified"}
     assert attempts(engine) == ["accepted"] * len(PEOPLE)
-    assert deliver(runtime, shop) is False
+    assert not deliver(runtime, shop)
     assert sink.recipients == PEOPLE
 
 
@@ -166,7 +166,7 @@ def test_a_temporary_refusal_is_tried_again_later_and_given_up_at_last(
         deliver(runtime, shop)
         with engine.connect() as database:
             waits.append(database.execute(text("SELECT due_at - now() FROM message")).scalar_one())
-        assert deliver(runtime, shop) is False  # not due yet
+        assert not deliver(runtime, shop)  # not due yet
         make_due(engine)
 
     assert attempts(engine) == ["temporary"] * 10
@@ -213,7 +213,7 @@ def test_a_server_that_ends_each_connection_after_some_mails_is_served_without_a
     sink.answer = few
     restocked(engine, shop, *PEOPLE)
 
-    assert deliver(runtime, shop) is False
+    assert not deliver(runtime, shop)
 
     assert sink.recipients == PEOPLE
     assert attempts(engine) == ["accepted"] * len(PEOPLE)

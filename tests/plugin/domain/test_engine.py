@@ -18,7 +18,7 @@ HOUR = timedelta(hours=1)
 
 def release_due(engine: Engine, keys: ShopKeys, at: object) -> list[int]:
     with engine.begin() as database:
-        return [each.people for each in restocks.release_due(database, load(engine, keys), at)]  # type: ignore[arg-type]
+        return [each.people for each in restocks.release_due(database, load(engine, keys), at)[1]]  # type: ignore[arg-type]
 
 
 def notify_now(engine: Engine, keys: ShopKeys, variant_id: str = "v1", at: object = None) -> int:

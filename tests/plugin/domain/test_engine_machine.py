@@ -267,8 +267,9 @@ class EngineMachine(RuleBasedStateMachine):
         self.world.put_flow(shop, state, messages)
 
     def pause(self, shop: int, paused: bool) -> None:
-        self.shops[shop].is_paused = paused
-        self.world.change_settings(shop, {"paused": paused})
+        now = self.now()
+        self.shops[shop].pause(paused, now)
+        self.world.change_settings(shop, {"paused": paused}, now)
 
     def dead_messages(self) -> list[Message]:
         """Those that were given up, in any shop."""

@@ -10,7 +10,7 @@ from integrations.channels.base import Channel, ChannelConnection, Envelope, Sen
 from integrations.types import Order
 from plugin.domain import flows, leaving, outbox, overview, purchases, restocks, shops, timeline
 from plugin.domain.delivery import Courier
-from plugin.domain.flows import Flow, FlowError, FlowMessage
+from plugin.domain.flows import FieldError, Flow, FlowMessage
 from plugin.domain.recorder import Recorder
 from plugin.runtime import Runtime, now
 from tests.factories import ShopKeys, change, join, load, make_shop, messages, set_stock, states
@@ -171,7 +171,8 @@ def test_a_flow_that_is_not_live_collects_people_and_tells_nobody(
     assert states(engine, shop) == {PERSON: "waiting"}
     with engine.begin() as database:
         assert restocks.notify_now(database, load(engine, shop), "v1", now()) is None
-        assert overview.waiting(database, load(engine, shop)) == (1, 0)
+        found = overview.waiting(database, load(engine, shop))
+        assert (found.waiting, found.notifiable) == (1, 0)
 
     set_flow(engine, shop, Flow("live"))  # a change of settings tells nobody by itself
     deliver(runtime, shop)
@@ -193,7 +194,7 @@ def test_pausing_the_flow_holds_back_what_was_let_out_and_closes_the_restock(
     deliver(runtime, shop)
     with engine.begin() as database:
         assert outbox.shops_with_work(database, now()) == []
-        assert restocks.release_due(database, load(engine, shop), now() + timedelta(hours=2)) == []
+        assert restocks.release_due(database, load(engine, shop), now() + timedelta(hours=2))[1] == []
         closed = database.execute(text("SELECT close_reason FROM restock")).scalar_one()
 
     assert (sink.delivered, closed) == ([], "flow_not_live")
@@ -678,7 +679,26 @@ def test_an_uncertain_text_message_is_listed_and_not_sent_again_blindly(
     ],
 )
 def test_an_impossible_flow_is_refused(state: str, given: list[dict[str, object]], field: str) -> None:
-    with pytest.raises(FlowError) as caught:
+    with pytest.raises(FieldError) as caught:
         flows.checked(state, given, channels=["email"])
 
     assert caught.value.field == field
+
+
+def test_a_paused_shop_lets_out_the_first_only_and_goes_on_where_it_stopped(engine: Engine) -> None:
+    shop = make_shop(engine, customers_per_unit=1, wait_minutes=60)
+    for number in range(6):
+        join(engine, shop, f"p{number}@x.example")
+    change(engine, shop, paused=True)
+    set_stock(engine, shop, 2)
+
+    with engine.begin() as database:
+        held = load(engine, shop)
+        assert restocks.release_due(database, held, now() + timedelta(hours=8)) == (0, [])
+        assert restocks.notify_now(database, held, "v1", now()) is None
+        assert overview.waiting(database, held).notifiable == 0
+        shops.change_settings(database, shop.id, {"paused": False}, now=now() + timedelta(hours=8))
+        due_at = database.execute(text("SELECT next_release_at FROM restock")).scalar_one()
+
+    assert due_at > now() + timedelta(hours=8)
+    assert sorted(states(engine, shop).values()) == ["released"] * 2 + ["waiting"] * 4

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 from plugin.domain import catalog, overrides, restocks, settings_history
+from plugin.domain.errors import FieldError
 from plugin.domain.overrides import Override
 from plugin.domain.rules import RestockSettings
-from plugin.domain.shops import ShopError
 from plugin.runtime import now
 from tests.factories import ShopKeys, change, join, load, make_shop, messages, set_stock, variant
 
@@ -139,7 +139,7 @@ def test_an_override_of_one_shop_is_none_of_another(engine: Engine, shirts: Shop
 def test_what_no_rule_covers_is_refused(
     engine: Engine, shirts: ShopKeys, settings: dict[str, object], field: str
 ) -> None:
-    with pytest.raises(ShopError) as caught:
+    with pytest.raises(FieldError) as caught:
         put(engine, shirts, "variant", "v1", **settings)
 
     assert caught.value.field == field

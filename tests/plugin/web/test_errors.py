@@ -19,6 +19,7 @@ JSON_ENDPOINTS = [
     ("GET", "/api/v1/variants/v1/restocks"),
     ("GET", "/api/v1/waiting"),
     ("GET", "/api/v1/messages"),
+    ("GET", "/api/v1/webhooks"),
     ("POST", "/api/v1/messages/1/try-again"),
     ("POST", "/api/v1/events"),
     ("POST", "/api/v1/people/erase"),

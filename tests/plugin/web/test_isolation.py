@@ -22,7 +22,8 @@ COVERED_HERE = {
     "merchant_api.NotifyNow",
     "merchant_api.SubscriptionTimeline",
     "merchant_api.VariantRestocks",
-    "merchant_api.Waiting",
+    "merchant_api.WaitingLines",
+    "merchant_api.FailedWebhooks",
     "merchant_api.Messages",
     "merchant_api.MessageAgain",
     "merchant_api.Events",
@@ -207,13 +208,29 @@ def test_what_needs_a_look_and_what_was_set_in_another_shop_is_not_shown(
     set_stock(engine, theirs, 3)
     with engine.begin() as database:
         number = database.execute(text("UPDATE message SET state = 'dead', uncertain = true RETURNING id")).scalar_one()
+        database.execute(
+            text(
+                "INSERT INTO delivery_attempt (message_id, number, begun_at, outcome)"
+                " VALUES (:id, 1, now(), 'uncertain')"
+            ),
+            {"id": number},
+        )
+        failed = (
+            "INSERT INTO webhook (shop_id, delivery_id, headers, body, received_at, due_at, state)"
+            " VALUES (:shop, 'w', '{}', '', now(), now(), 'failed')"
+        )
+        database.execute(text(failed), {"shop": theirs.id})
     override = "/api/v1/settings/overrides/variant/v1"
     client.put(override, json={"wait_minutes": 7}, headers=theirs.authorization)
 
     def ask(path: str) -> Any:
         return client.get(f"/api/v1/{path}", headers=ours.authorization).json
 
-    assert ask("messages?state=dead") == ask("messages?state=uncertain") == {"messages": []}
+    assert ask("messages?state=dead") == ask("messages?state=uncertain") == {"messages": [], "next": None}
+    assert ask("webhooks") == {"webhooks": [], "next": None}
+    listed = client.get("/api/v1/messages?state=uncertain", headers=theirs.authorization).json["messages"]
+    assert [each["id"] for each in listed] == [str(number)]
+    assert len(client.get("/api/v1/webhooks", headers=theirs.authorization).json["webhooks"]) == 1
     assert ask("settings/overrides") == {"overrides": []}
     assert {change["name"] for change in ask("settings/history")["changes"]} == {"double_opt_in"}
     assert ask("variants/v1/settings")["settings"]["wait_minutes"] == 60

@@ -280,6 +280,6 @@ def test_messages_that_need_a_look_are_listed_and_tried_again(
         "attempts": 1,
     }
     assert_error(call(client, shop, "GET", "/api/v1/messages"), 422, fields={"state"})
-    assert call(client, shop, "POST", f"/api/v1/messages/{number}/try-again").json == {"notified": 1}
+    assert call(client, shop, "POST", f"/api/v1/messages/{number}/try-again").json == {"state": "pending"}
     assert_error(call(client, shop, "POST", f"/api/v1/messages/{number}/try-again"), 404)
     assert_error(call(client, shop, "POST", f"/api/v1/messages/{2**63}/try-again"), 404)

@@ -179,6 +179,14 @@ def test_the_widgets_files_never_change(client: FlaskClient, dist: Path) -> None
     response.close()
 
 
+def test_a_loader_of_another_build_gets_the_present_files(client: FlaskClient, dist: Path) -> None:
+    other = client.get("/widget/ba9876543210/form.js")
+
+    assert (other.status_code, other.data) == (200, client.get(FORM).data)
+    assert other.headers["Cache-Control"] == "public, max-age=300"
+    assert client.get("/widget/ba9876543210/nothing.js").status_code == 404
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -4,19 +4,29 @@ import hashlib
 import os
 import stat
 import tempfile
-from collections.abc import Generator, Iterable
+import time
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from integrations.errors import ForbiddenAddressError, IntegrationError, PayloadError, RejectedError
+from integrations.errors import (
+    ForbiddenAddressError,
+    IntegrationError,
+    PayloadError,
+    RejectedError,
+    UnreachableError,
+)
 from integrations.http import HTTPClient
 from integrations.inflate import BLOCK_BYTES, megabytes
 from integrations.types import CatalogBookmark
 
 MAX_FEED_BYTES = 2 * 1024**3
 MAX_DOWNLOAD_SECONDS = 10 * 60.0
+PATIENCE_SECONDS = 30.0
+LEAST_BYTES_PER_SECOND = 10_000
+"""A server that sends less, once it has had time to begin, holds up the feeds of other shops."""
 
 _ACCEPT = "application/json, application/xml, text/xml, text/csv, text/tab-separated-values, */*;q=0.5"
 
@@ -58,8 +68,23 @@ def _download(http: HTTPClient, url: str, bookmark: CatalogBookmark) -> FetchedF
         if response.headers.get("content-encoding", "identity").lower() not in {"identity", "gzip", "x-gzip"}:
             raise PayloadError("The feed is packed in a way that cannot be read.", reason="bad_encoding")
         etag, last_modified = response.headers.get("etag", ""), response.headers.get("last-modified", "")
-        file, digest = _spool(response.iter_raw())
+        file, digest = _spool(_not_too_slow(response.iter_raw()))
     return _unless_same(file, CatalogBookmark(etag, last_modified, digest), bookmark)
+
+
+def _not_too_slow(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """The blocks as they come.
+
+    Raises:
+        UnreachableError: they come too slowly.
+    """
+    begun, received = time.monotonic(), 0
+    for block in blocks:
+        received += len(block)
+        seconds = time.monotonic() - begun
+        if seconds > PATIENCE_SECONDS and received < seconds * LEAST_BYTES_PER_SECOND:
+            raise UnreachableError("The feed's server sends too slowly.", reason="too_slow")
+        yield block
 
 
 def _copy(path: Path, bookmark: CatalogBookmark) -> FetchedFeed:
