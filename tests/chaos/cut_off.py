@@ -41,6 +41,7 @@ def play_cut_off(seed: int, people: int = PEOPLE, data: Path | None = None) -> d
         if is_cable and back_seconds:
             time.sleep(back_seconds)
             machine.way.join_again()
+        run.announce_the_rest()
         run.restock("v2")
         run.wait_until_quiet(DONE_SECONDS - (time.monotonic() - cut_at))
         seconds = time.monotonic() - cut_at

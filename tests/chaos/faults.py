@@ -15,7 +15,7 @@ from tests.chaos.network import Proxy
 if TYPE_CHECKING:
     from tests.chaos.run import Run
 
-PLAN = 2
+PLAN = 3
 """Raised when the same seed means other faults; a run is played again with the code of its plan."""
 MOST_FAULTS = 6
 LEASE_AND_A_BIT_SECONDS = 50
@@ -175,6 +175,18 @@ def _delay(name: str) -> Callable[["Run", Fault], None]:
     return delay
 
 
+def _silence(name: str) -> Callable[["Run", Fault], None]:
+    """Nothing passes and nobody is told, rarely for longer than a lease."""
+
+    def silence(run: "Run", fault: Fault) -> None:
+        proxy: Proxy = run.installation.proxies[name]
+        proxy.fall_silent()
+        time.sleep(LEASE_AND_A_BIT_SECONDS if run.chance.random() < 0.1 else 5 * fault.seconds)
+        proxy.be_heard_again()
+
+    return silence
+
+
 def _step(name: str) -> Callable[["Run", Fault], None]:
     """Set a clock forwards or backwards, by minutes or hours."""
 
@@ -205,6 +217,7 @@ KINDS: dict[str, Kind] = {
     "slow answers": Kind(_slow_answers),
     **{f"cut {name}": Kind(_cut(name), may_double=True) for name in ("postgres", "redis")},
     **{f"half-close {name}": Kind(_half_close(name), may_double=True) for name in ("postgres", "redis")},
+    **{f"silence {name}": Kind(_silence(name), may_double=True) for name in ("postgres", "redis")},
     **{f"delay {name}": Kind(_delay(name)) for name in ("postgres", "redis")},
     **{kind: Kind(_step(name), may_double=True) for kind, name in CLOCKS.items()},
 }

@@ -89,6 +89,11 @@ class Proxy:
         self.is_silent = True
         self.network.each(_Pair.fall_silent, self.pairs)
 
+    def be_heard_again(self) -> None:
+        """Pass things on again; what was silent has lost its way and ends."""
+        self.is_silent = False
+        self.network.each(_Pair.abort, [pair for pair in self.pairs if pair.client.is_silent])
+
 
 class _Pair:
     """A client's connection and the one to its server."""

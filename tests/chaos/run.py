@@ -17,12 +17,16 @@ import httpx
 from sqlalchemy import text
 
 from plugin.domain import shops
+from tests import webhooks
 from tests.chaos.faults import KINDS, PLAN, Fault, plan
 from tests.chaos.installation import WORKERS, Installation
 
 PEOPLE = 10_000
 SIGN_UP_PAUSE_SECONDS = 0.1
 MOST_SIGN_UPS = 300
+WEBHOOKS = 10
+"""Variants, each with one person waiting, of which webhooks tell meanwhile that they are back."""
+SIGN_UPS_A_WEBHOOK = 10
 DONE_SECONDS = 200
 STUCK_SECONDS = 5
 LOOK_SECONDS = 0.02
@@ -48,6 +52,7 @@ def play(seed: int, people: int = PEOPLE, data: Path | None = None) -> dict[str,
             for fault in planned.faults:
                 run.await_moment(fault)
                 run.play(fault)
+        run.announce_the_rest()
         run.restock("v2")
         complaints = run.complaints()
     return {
@@ -70,6 +75,8 @@ class Run:
         self.people = people
         self.chance = chance
         self.signed_up: set[str] = set()
+        self.announced: set[int] = set()
+        """Numbers of the variants whose webhook was accepted."""
         self.uncertain: set[str] = set()
         self.doubles_allowed = 0
         self._stop_signing_up = threading.Event()
@@ -82,10 +89,21 @@ class Run:
             database.execute(
                 text(
                     "INSERT INTO variant (shop_id, variant_id, product_id, product_title)"
-                    " SELECT :shop, 'v' || n, 'p', 'Shirt' FROM generate_series(1, 2) AS n"
+                    " SELECT :shop, name, 'p', 'Shirt' FROM unnest(CAST(:names AS text[])) AS name"
                 ),
-                {"shop": shop.shop_id},
+                {"shop": shop.shop_id, "names": ["v1", "v2", *(f"w{number}" for number in range(WEBHOOKS))]},
             )
+            database.execute(
+                text(
+                    "INSERT INTO subscription (shop_id, variant_id, email, email_key, state, link_key, joined_at)"
+                    " SELECT :shop, 'w' || n, name, name, 'waiting', decode(md5(name), 'hex'), now()"
+                    "   FROM generate_series(0, :last) AS n, format('w%s@x.example', n) AS name"
+                ),
+                {"shop": shop.shop_id, "last": WEBHOOKS - 1},
+            )
+            found = shops.by_id(database, shop.shop_id)
+            assert found
+            self.secret = shops.webhook_secret(self.installation.runtime.secret_key, found)
             database.execute(
                 text(
                     "INSERT INTO subscription (shop_id, variant_id, email, email_key, state, link_key, joined_at)"
@@ -103,9 +121,22 @@ class Run:
         headers = {"Authorization": f"Bearer {self.shop.api_key}"}
         self.again(lambda: self.installation.http("PUT", "/api/v1/inventory", json=body, headers=headers).is_success)
 
+    def announce(self, number: int) -> bool:
+        """Tell by a webhook that a variant is back; whether it was accepted, so that whoever waits for it is told."""
+        body = webhooks.stock_body(5, f"w{number}")
+        headers = webhooks.headers(self.installation.runtime, self.shop, body, secret=self.secret)
+        if self.installation.http("POST", webhooks.PATH, content=body, headers=headers).status_code == 202:
+            self.announced.add(number)
+        return number in self.announced
+
+    def announce_the_rest(self) -> None:
+        """Those of which no webhook was accepted yet."""
+        for number in set(range(WEBHOOKS)) - self.announced:
+            self.again(lambda number=number: self.announce(number))  # type: ignore[misc]
+
     @contextlib.contextmanager
     def signing_up(self) -> Iterator[None]:
-        """Meanwhile people sign up for the second variant; who is answered 202 must not be lost."""
+        """Meanwhile people sign up for the second variant, and webhooks come; what is answered 202 must not be lost."""
         path = f"/api/v1/storefront/{self.shop.public_key}/subscriptions"
 
         def sign_up() -> None:
@@ -114,6 +145,9 @@ class Run:
                 with contextlib.suppress(httpx.HTTPError):
                     if self.installation.http("POST", path, json=body).status_code == 202:
                         self.signed_up.add(body["email"])
+                if number % SIGN_UPS_A_WEBHOOK == 0 and number // SIGN_UPS_A_WEBHOOK < WEBHOOKS:
+                    with contextlib.suppress(httpx.HTTPError):
+                        self.announce(number // SIGN_UPS_A_WEBHOOK)
                 if self._stop_signing_up.wait(SIGN_UP_PAUSE_SECONDS):
                     return
 
@@ -160,6 +194,7 @@ class Run:
     def complaints(self) -> list[str]:
         """Everything that must not be, once everything is quiet; ends all processes."""
         expected = {f"p{number}@x.example" for number in range(1, self.people + 1)} | self.signed_up
+        expected |= {f"w{number}@x.example" for number in range(WEBHOOKS)}
         self.wait_until_quiet()
         self.installation.end_processes()
         sink = self.installation.sink

@@ -58,13 +58,8 @@ export class StockbellNotifyElement extends HTMLElement {
   connectedCallback() {
     /** @private */
     this._timer = setInterval(this._look, LOOK_MS);
-    if (document.readyState === "loading") {
-      // What the page has put inside may still be on its way.
-      setTimeout(this._look);
-    } else {
-      // Before the page is painted, so that nothing on it moves.
-      this._look();
-    }
+    // Before the page is painted, so that nothing on it moves.
+    this._look();
   }
 
   /** @internal */

@@ -1,0 +1,223 @@
+"""Where the button is, how it looks, and what opens the form: as the page wants it."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.widget.storefront import Storefront
+from tests.widget.stub import PUBLIC_KEY, STOREFRONT, Stub
+
+pytestmark = pytest.mark.browser
+
+FORM = """
+<style>
+  .btn {{ display: flex; padding: 13px 30px; border: 0; border-radius: 3px; background: rgb(10, 80, 40); color: #fff; }}
+  .btn--disabled {{ opacity: 0.3; }}</style>
+<form action="/cart/add">
+  <select name="id"><option value="v1">S</option><option value="v2">M</option></select>
+  <button type="submit" class="btn btn--disabled">Sold out</button>
+  <stockbell-notify product-id="p1" sold-out="v1" {attributes}>{content}</stockbell-notify>
+</form>
+"""
+
+
+def form(attributes: str = "", content: str = "") -> str:
+    return FORM.format(attributes=attributes, content=content)
+
+
+def test_replaces_the_themes_button_only_while_sold_out(storefront: Storefront) -> None:
+    storefront.visit(form('replaces="[type=submit]"'))
+    theirs = storefront.page.locator(".btn--disabled")
+    expect(storefront.button).to_be_visible()
+    expect(theirs).to_be_hidden()
+
+    storefront.page.select_option("select", "v2")
+    expect(theirs).to_be_visible()
+    expect(theirs).to_have_css("display", "flex")
+    expect(storefront.button).to_be_hidden()
+
+
+def test_gives_the_themes_button_back_when_it_leaves_the_page(storefront: Storefront) -> None:
+    storefront.visit(form('replaces="[type=submit]"'))
+    theirs = storefront.page.locator(".btn--disabled")
+    expect(theirs).to_be_hidden()
+    storefront.element.evaluate("element => element.remove()")
+
+    expect(theirs).to_be_visible()
+    assert theirs.get_attribute("style") in {None, ""}
+
+
+def test_takes_the_look_of_the_themes_button(storefront: Storefront) -> None:
+    storefront.visit(form('look="theme"'))
+    ours = storefront.page.locator("stockbell-notify > button")
+
+    expect(ours).to_be_visible()
+    expect(ours).to_have_css("background-color", "rgb(10, 80, 40)")
+    expect(ours).to_have_css("border-radius", "3px")
+    expect(ours).to_have_css("opacity", "1")
+    ours.click()
+    expect(storefront.email).to_be_focused()
+    expect(storefront.submit).to_have_css("background-color", "rgb(10, 80, 40)")
+
+
+def test_takes_a_button_of_the_pages_own_as_its_trigger(storefront: Storefront, stub: Stub) -> None:
+    storefront.visit(form(content='<button slot="button" type="button" class="mine">Tell me</button>'))
+    mine = storefront.page.locator(".mine")
+    mine.click()
+    storefront.email.fill("ada@example.com")
+    storefront.submit.click()
+    expect(storefront.status).to_contain_text("as soon as")
+    storefront.close.click()
+    expect(mine).to_be_focused()
+
+    storefront.page.select_option("select", "v2")
+    expect(mine).to_be_hidden()
+    assert [body["variant_id"] for body in stub.subscriptions] == ["v1"]
+
+
+def test_wears_given_classes_and_says_given_words(storefront: Storefront) -> None:
+    storefront.visit(form('button-class="btn" label="Mail me"'))
+
+    expect(storefront.page.locator("stockbell-notify > .btn")).to_have_accessible_name("Mail me")
+
+
+def test_opens_in_line_without_covering_the_page(storefront: Storefront, stub: Stub) -> None:
+    storefront.visit(form('display="inline"'))
+    storefront.open()
+    assert not storefront.dialog.evaluate("dialog => dialog.matches(':modal')")
+    expect(storefront.dialog).to_have_role("region")
+    storefront.page.click("#after")
+    expect(storefront.email).to_be_visible()
+
+    storefront.email.fill("ada@example.com")
+    storefront.submit.click()
+    expect(storefront.status).to_contain_text("as soon as")
+    storefront.close.click()
+    expect(storefront.button).to_be_focused()
+    assert len(stub.subscriptions) == 1
+
+
+def test_headless_shops_open_the_form_by_the_one_global(storefront: Storefront, stub: Stub) -> None:
+    storefront.visit()
+    storefront.element.evaluate("element => element.remove()")
+    storefront.page.evaluate("stockbell.open('v7', { 'product-id': 'p7', 'product-title': 'Red mug' })")
+    expect(storefront.dialog.locator(".item")).to_have_text("Red mug")
+    storefront.email.fill("ada@example.com")
+    storefront.submit.click()
+    expect(storefront.status).to_contain_text("as soon as")
+    storefront.page.keyboard.press("Escape")
+    storefront.page.evaluate("stockbell.open('v8')")
+    expect(storefront.email).to_be_visible()
+
+    assert [(body["variant_id"], body["product_id"]) for body in stub.subscriptions] == [("v7", "p7")]
+    expect(storefront.element).to_have_count(1)
+
+
+def test_triggers_of_the_page_open_the_form_of_their_variant_or_of_the_element_beside_them(
+    storefront: Storefront, stub: Stub
+) -> None:
+    storefront.visit(
+        '<a href="/elsewhere" data-stockbell-open="v9" id="named">Size L</a>'
+        f'<section>{form()}<a href="/elsewhere" data-stockbell-open id="beside"><b>Tell me</b></a></section>'
+    )
+    for trigger in ("#named", "#beside b"):
+        storefront.page.click(trigger)
+        email = storefront.page.locator("dialog[open] input[type=email]")
+        email.fill("ada@example.com")
+        email.press("Enter")
+        expect(storefront.page.locator("dialog[open]").get_by_role("status")).to_contain_text("as soon as")
+        storefront.page.keyboard.press("Escape")
+
+    assert [body["variant_id"] for body in stub.subscriptions] == ["v9", "v1"]
+
+
+def test_asks_for_phone_and_quantity_where_the_shop_wants_them(storefront: Storefront, stub: Stub) -> None:
+    stub.settings = {"fields": ["phone", "quantity"]}
+    storefront.visit()
+    storefront.open()
+    storefront.email.fill("ada@example.com")
+    storefront.dialog.locator("#tel").fill("+44 20 7946 0000")
+    storefront.dialog.locator("#quantity").fill("3")
+    storefront.submit.click()
+    expect(storefront.status).to_contain_text("as soon as")
+
+    (body,) = stub.subscriptions
+    assert (body["phone"], body["quantity"]) == ("+44 20 7946 0000", 3)
+
+
+def test_a10_a_pinned_loader_fetches_its_settings_with_the_form(storefront: Storefront, stub: Stub) -> None:
+    stub.settings = {"fields": ["quantity"]}
+    script = (
+        f'<script src="{stub.pinned_script}" integrity="{stub.integrity}" crossorigin="anonymous"'
+        f' data-key="{PUBLIC_KEY}" data-host="{stub.host}" async></script>'
+    )
+    storefront.visit(script=script)
+    expect(storefront.button).to_be_visible()
+    assert len(stub.requests) == 1
+    storefront.sign_up()
+    expect(storefront.status).to_contain_text("as soon as")
+
+    assert [body["quantity"] for body in stub.subscriptions] == [1]
+    assert len(stub.asked("GET", f"/s/{PUBLIC_KEY}.json")) == 1
+
+
+@pytest.mark.parametrize(
+    ("lang", "label", "direction"),
+    [
+        ("fr-CA", "Me prévenir du retour en stock", "ltr"),
+        ("he", "עדכנו אותי כשיחזור למלאי", "rtl"),
+        ("ja", "再入荷", "ltr"),
+    ],
+)
+def test_speaks_the_pages_language_in_its_direction(
+    storefront: Storefront, lang: str, label: str, direction: str
+) -> None:
+    storefront.visit(lang=lang)
+    expect(storefront.button).to_contain_text(label)
+    storefront.open()
+
+    expect(storefront.dialog).to_have_css("direction", direction)
+
+
+def test_the_check_says_what_works_and_what_does_not(storefront: Storefront, stub: Stub) -> None:
+    stub.availability = {"v1": False}
+    storefront.visit(form() + '<stockbell-notify variant-id="unknown" available="false"></stockbell-notify>')
+    storefront.page.goto(f"{stub.shop}/product#stockbell-check")
+    storefront.page.reload()
+    panel = storefront.page.get_by_role("region", name="Stockbell check")
+
+    expect(panel).to_contain_text("Stockbell does not work here yet")
+    expect(panel).to_contain_text("Variant v1: its button shows; Stockbell knows it (sold out, 0 waiting).")
+    expect(panel).to_contain_text("Variant unknown: its button shows; Stockbell does not know it")
+    expect(panel).to_contain_text("The form can be loaded.")
+    panel.get_by_role("button", name="Close").click()
+    expect(panel).to_have_count(0)
+
+
+def test_a8_nothing_moves_when_the_page_keeps_the_place(storefront: Storefront) -> None:
+    page = storefront.page
+    session = page.context.new_cdp_session(page)
+    session.send("Emulation.setCPUThrottlingRate", {"rate": 4})
+    observe = """<script>
+      window.shifts = 0;
+      new PerformanceObserver((list) => list.getEntries().forEach((entry) => { shifts += entry.value; }))
+        .observe({ type: "layout-shift", buffered: true });
+    </script>"""
+    place = "<style>stockbell-notify { display: block; min-height: 48px; }</style>"
+    try:
+        storefront.visit(observe + place + form())
+        expect(storefront.button).to_be_visible()
+        page.wait_for_timeout(500)
+        assert page.evaluate("shifts") == 0
+    finally:
+        session.send("Emulation.setCPUThrottlingRate", {"rate": 1})
+        session.detach()
+
+
+def test_json_ld_of_one_offer_tells_without_a_request(storefront: Storefront, stub: Stub) -> None:
+    data = '{"@type": "Product", "offers": {"@type": "Offer", "availability": "https://schema.org/OutOfStock"}}'
+    storefront.visit(
+        f'<script type="application/ld+json">{data}</script><stockbell-notify variant-id="v1"></stockbell-notify>'
+    )
+
+    expect(storefront.button).to_be_visible()
+    assert stub.asked("GET", f"{STOREFRONT}/variants/v1") == []
