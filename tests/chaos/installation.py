@@ -24,6 +24,7 @@ from tests.chaos.part import Part, end_all
 from tests.chaos.sink import RecordingSink
 from tests.processes import environment, free_port
 
+SECRET_KEY = "c" * 40
 WORKERS = 2
 READY_SECONDS = 60
 WATCH_SECONDS = 0.1
@@ -138,7 +139,9 @@ class Installation:
         self._open_to(hosts)
         self.redis = enter(EmbeddedRedis(self.folder / "redis"))
         self.sink = enter(RecordingSink(self.network, knows_ids=self.knows_ids))
-        settings = Settings(database_url=self.postgres.url, redis_url=self.redis.url, home=self.folder)
+        settings = Settings(
+            secret_key=SECRET_KEY, database_url=self.postgres.url, redis_url=self.redis.url, home=self.folder
+        )
         self.runtime = Runtime(settings)
         self._stack.callback(self.runtime.close)
         if self.data is None:
@@ -181,7 +184,7 @@ class Installation:
             redis_url=f"redis://{way.server_host}:{redis.port}/0",
             smtp_url=f"smtp://{way.server_host}:{smtp_port}",
             home=home,
-            secret_key="c" * 40,
+            secret_key=SECRET_KEY,
             allow_loopback=True,
             port=free_port(),
             bind=way.own_host,
