@@ -124,7 +124,14 @@ class Run:
     def announce(self, number: int) -> bool:
         """Tell by a webhook that a variant is back; whether it was accepted, so that whoever waits for it is told."""
         body = webhooks.stock_body(5, f"w{number}")
-        headers = webhooks.headers(self.installation.runtime, self.shop, body, secret=self.secret)
+        clock = self.installation.clocks.get("application")  # the sender's goes with it
+        headers = webhooks.headers(
+            self.installation.runtime,
+            self.shop,
+            body,
+            seconds_ago=-round(clock.seconds) if clock else 0,
+            secret=self.secret,
+        )
         if self.installation.http("POST", webhooks.PATH, content=body, headers=headers).status_code == 202:
             self.announced.add(number)
         return number in self.announced
