@@ -5,7 +5,7 @@ A part alone takes options: `python -m bench growth --people 10000000`.
 
 import sys
 
-from bench import fairness, feed, growth, intake, restock, subscribe
+from bench import fairness, feed, growth, intake, restock, subscribe, widget
 
 PARTS = {
     "restock": restock.main,
@@ -13,6 +13,7 @@ PARTS = {
     "feed": feed.main,
     "fairness": fairness.main,
     "intake": intake.main,
+    "widget": widget.main,
 }
 PARTS_WITH_OPTIONS = {"growth": growth.main}
 
