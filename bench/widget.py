@@ -16,6 +16,5 @@ def main() -> None:
     sums = [sum(files[name][coding] for name in parts) for coding in ("raw", "gzip", "brotli")]
     title("The widget, in bytes")
     table(["", "raw", "gzip", "brotli"], [*rows, ["all of it", *(f"{each:,}" for each in sums)]])
-    print(
-        f"\nThe aims are {budget['loader']:,} for the loader and {budget['total']:,} for all of it, as served with brotli."
-    )
+    aims = f"{budget['loader']:,} for the loader, {budget['total']:,} for all of it"
+    print(f"\nThe aims, as served with brotli: {aims}.")
