@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -109,9 +110,16 @@ def test_a_broken_connection_is_noticed_and_half_a_mail_is_none(
 
 
 @pytest.fixture
-def echo(network: Loop, tmp_path: Path) -> Iterator[Proxy]:
+def short_folder() -> Iterator[Path]:
+    """A temporary folder whose path leaves room for a socket's name: a path of one has at most 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="echo-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def echo(network: Loop, short_folder: Path) -> Iterator[Proxy]:
     """A proxy in front of a server that says what it hears, and "end" when there is nothing more to hear."""
-    path = tmp_path / "echo"
+    path = short_folder / "echo"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen()
