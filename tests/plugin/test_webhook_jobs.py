@@ -7,15 +7,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
 
 import integrations
+from integrations.types import HintKind, InventoryLevel, WebhookHint
 from plugin import jobs, queues, scheduler
-from plugin.domain import inbox, shops
+from plugin.domain import inbox, shops, stock
 from plugin.domain.inbox import Handler
+from plugin.domain.shops import Shop
 from plugin.jobs import context
 from plugin.runtime import Runtime, now
 from tests.factories import ShopKeys, join, load, make_shop, messages, set_stock, states
@@ -249,7 +253,7 @@ def test_a_fault_of_ours_is_tried_again_later_and_holds_up_nothing(
             raise ZeroDivisionError
         return real(database, shop, levels, moment)
 
-    monkeypatch.setattr(inbox.stock, "apply_levels", fails_for_one)
+    monkeypatch.setattr(stock, "apply_levels", fails_for_one)
     put(engine, shop, stock_body(1), stock_body(2))
 
     work_off(runtime, shop)
@@ -447,3 +451,40 @@ def test_a_storm_from_many_shops_is_accepted_and_handled(
 
     assert answers == [202] * 200
     assert inbox_rows(engine) == ["done"] * 100
+
+
+def test_a_webhook_that_the_database_refuses_each_time_holds_up_no_other(
+    runtime: Runtime, engine: Engine, shop: ShopKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = stock.apply_levels
+
+    def refuse(database: Connection, of: Shop, levels: Any, moment: datetime) -> Any:
+        if levels[0].available == 1:
+            raise OperationalError("x", None, psycopg.errors.QueryCanceled("statement timeout"))
+        return real(database, of, levels, moment)
+
+    monkeypatch.setattr(stock, "apply_levels", refuse)
+    join(engine, shop, PERSON)
+    put(engine, shop, stock_body(1), stock_body(2))
+
+    assert work_off(runtime, shop) == 1
+    assert inbox_rows(engine, "state, attempts") == [("pending", 1), ("done", 1)]
+
+
+def test_what_comes_behind_an_uninstallation_tells_nobody(runtime: Runtime, engine: Engine, shop: ShopKeys) -> None:
+    join(engine, shop, PERSON)
+    put(engine, shop, b"gone", b"stock")
+
+    class Adapter:
+        def parse_webhook(self, _headers: object, body: bytes) -> list[WebhookHint]:
+            if body == b"gone":
+                return [WebhookHint(HintKind.UNINSTALLED)]
+            return [WebhookHint(HintKind.INVENTORY, levels=(InventoryLevel("v1", None, 5, None),))]
+
+    found = Handler(engine, load(engine, shop), Adapter(), "w", now)  # type: ignore[arg-type]
+    effects = list(found.work(seconds=60))
+    with engine.begin() as database:
+        stock.apply_levels(database, found.shop, [InventoryLevel("v1", None, 5, None)], now())
+
+    assert [effect.people for effect in effects] == [0]
+    assert messages(engine, shop) == []

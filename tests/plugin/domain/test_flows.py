@@ -1,5 +1,6 @@
 """Flows: one to three messages, what ends them, and what holds them back."""
 
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -702,3 +703,44 @@ def test_a_paused_shop_lets_out_the_first_only_and_goes_on_where_it_stopped(engi
 
     assert due_at > now() + timedelta(hours=8)
     assert sorted(states(engine, shop).values()) == ["released"] * 2 + ["waiting"] * 4
+
+
+def test_smart_sending_sees_what_another_worker_is_claiming_at_the_same_time(engine: Engine) -> None:
+    shop = make_shop(engine, variants=["v1", "v2"])
+    set_flow(engine, shop, Flow("live", (FlowMessage(smart_sending_hours=4),)))
+    for variant in ("v1", "v2"):
+        join(engine, shop, PERSON, variant_id=variant)
+        set_stock(engine, shop, 1, variant_id=variant)
+    found = load(engine, shop)
+    claimed: list[outbox.ClaimedMessage] = []
+
+    def second() -> None:
+        with engine.begin() as database:
+            claimed.extend(outbox.claim(database, found, "w2", now(), limit=1))
+
+    other = threading.Thread(target=second)
+    with engine.begin() as database:
+        claimed += outbox.claim(database, found, "w1", now(), limit=1)
+        other.start()
+        other.join(0.3)  # it waits for the first
+    other.join()
+
+    assert [message.variant_id for message in claimed] == ["v1"]
+
+
+def test_messages_of_a_step_that_the_flow_no_longer_has_are_not_sent(
+    runtime: Runtime, engine: Engine, shop: ShopKeys
+) -> None:
+    set_flow(engine, shop, TWO)
+    join(engine, shop, PERSON)
+    set_stock(engine, shop, 3)
+    deliver(runtime, shop)
+    set_flow(engine, shop, Flow())
+    with engine.begin() as database:
+        database.execute(text("UPDATE message SET due_at = now() WHERE state = 'pending'"))
+    deliver(runtime, shop)
+
+    with engine.connect() as database:
+        rows = database.execute(text("SELECT step, state, reason FROM message ORDER BY step")).all()
+    assert [tuple(row) for row in rows] == [(1, "sent", ""), (2, "skipped", "not_in_flow")]
+    assert states(engine, shop) == {PERSON: "notified"}
