@@ -75,11 +75,12 @@ class Webhooks(MethodView):
         request.max_content_length = MOST_BODY_BYTES
         headers = {name.lower(): value for name, value in request.headers.items()}
         body = request.get_data(cache=False)
-        shop = _shop(platform, _shop_id(adapter, headers, body))
+        platform_shop_id = _shop_id(adapter, headers, body)
+        shop = _shop(platform, platform_shop_id)
         delivery_id = _verify(runtime().adapter(shop), headers, body)
         needed = {name: headers[name] for name in adapter.webhook_headers if name in headers}
         if not _receive(shop, delivery_id, needed, body):
-            _remembered().pop((platform, _shop_id(adapter, headers, body)), None)
+            _remembered().pop((platform, platform_shop_id), None)
             raise _unknown_shop()
         runtime().doorbell.handle_webhooks(shop.id)
         return {"status": "accepted"}

@@ -18,7 +18,7 @@ FIELDS = ["phone", "quantity", "marketing"]
 INLINE = '<stockbell-notify product-id="p1" variant-id="v1" available="false" display="inline"></stockbell-notify>'
 # Looked at by a person: what axe cannot decide by itself, and why it is well.
 DECIDED = {
-    "color-contrast",  # the dialog lies over the page and its backdrop; checked by the figures in test_contrast
+    "color-contrast",  # where a backdrop or a hidden part lies behind text, axe gives no figure; seen in screenshots
 }
 
 State = Callable[[Storefront, Stub], None]
@@ -158,10 +158,9 @@ def test_a4_everything_can_be_seen_in_forced_colours(storefront: Storefront, stu
     stub.settings = {"fields": FIELDS}
     storefront.page.emulate_media(forced_colors="active", color_scheme="dark" if scheme == "dark" else "light")
     storefront.visit()
-    for each in (storefront.button,):
-        assert each.evaluate("each => getComputedStyle(each).borderTopStyle") == "solid"
+    expect(storefront.button).to_have_css("border-top-style", "solid")
     storefront.open()
-    assert storefront.submit.evaluate("each => getComputedStyle(each).borderTopStyle") == "solid"
+    expect(storefront.submit).to_have_css("border-top-style", "solid")
     storefront.page.emulate_media(forced_colors="none", color_scheme="light")
 
 

@@ -11,7 +11,8 @@ from integrations.channels.base import Channel, ChannelConnection, Envelope, Sen
 from integrations.types import Order
 from plugin.domain import flows, leaving, outbox, overview, purchases, restocks, shops, timeline
 from plugin.domain.delivery import Courier
-from plugin.domain.flows import FieldError, Flow, FlowMessage
+from plugin.domain.errors import FieldError
+from plugin.domain.flows import Flow, FlowMessage
 from plugin.domain.recorder import Recorder
 from plugin.runtime import Runtime, now
 from tests.factories import ShopKeys, change, join, load, make_shop, messages, set_stock, states
