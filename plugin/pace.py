@@ -4,19 +4,18 @@ Each rate is a bucket that holds what may go in a second (at least one message) 
 emptied Redis begins with full buckets, so it costs one burst of a second.
 """
 
-import hashlib
 from dataclasses import dataclass
 
 import structlog
 from redis import Redis, RedisError
-from redis.exceptions import NoScriptError
 
 from plugin.domain.shops import Shop
+from plugin.scripts import Script
 
 log = structlog.get_logger(__name__)
 
 # KEYS: buckets. ARGV: how many are wanted (below 0: given back), then each bucket's rate a second.
-TAKE = """
+TAKE = Script("""
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
 local granted, levels = tonumber(ARGV[1]), {}
@@ -36,8 +35,7 @@ for number, key in ipairs(KEYS) do
     redis.call('EXPIRE', key, math.ceil(2 + math.max(1, 1 / rate)))
 end
 return granted
-"""
-TAKE_SHA = hashlib.sha1(TAKE.encode(), usedforsecurity=False).hexdigest()
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +67,8 @@ class RedisPace:
         return buckets
 
     def _run(self, buckets: dict[str, float], wanted: int) -> int:
-        words = [len(buckets), *buckets, wanted, *(repr(rate) for rate in buckets.values())]
         try:
-            try:
-                return int(self.redis.evalsha(TAKE_SHA, *words))  # type: ignore[arg-type]
-            except NoScriptError:  # Redis is new
-                return int(self.redis.eval(TAKE, *words))  # type: ignore[arg-type]
+            return int(TAKE.run(self.redis, list(buckets), wanted, *(repr(rate) for rate in buckets.values())))
         except RedisError as error:
             log.warning("pace_unknown", error=type(error).__name__)
             return 0

@@ -5,7 +5,6 @@ listens on one queue (several on one worker would be taken off with BLPOP, which
 on that of catalogs. Jobs are JSON (pickle would let whoever can write to Redis run code).
 """
 
-import hashlib
 import secrets
 import time
 from dataclasses import dataclass
@@ -15,10 +14,11 @@ import structlog
 from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError
 from redis.retry import Retry
 from rq import Queue, Worker
 from rq.serializers import JSONSerializer
+
+from plugin.scripts import Script
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +35,7 @@ MOST_BELL_SECONDS = 24 * 3600
 LATER = "stockbell:later"
 """Shops whose next turn is to begin with the scheduler's next tick."""
 # KEYS: bell, queue. ARGV: the new job's id, now, SILENCE_SECONDS, MOST_BELL_SECONDS. Returns whether to put it there.
-RING = """
+RING = Script("""
 local held = redis.call('GET', KEYS[1])
 if held then
     local at, job = string.match(held, '^(%S+) (.*)$')
@@ -45,8 +45,7 @@ if held then
 end
 redis.call('SET', KEYS[1], ARGV[2] .. ' ' .. ARGV[1], 'EX', ARGV[4])
 return 1
-"""
-RING_SHA = hashlib.sha1(RING.encode(), usedforsecurity=False).hexdigest()
+""")
 MESSAGES_A_WORKER = 1000
 MOST_WORKERS_A_SHOP = 8
 
@@ -164,11 +163,8 @@ class Doorbell:
             log.warning("doorbell_silent", error=type(error).__name__)
 
     def _may_ring(self, bell: str, line: Queue, job_id: str) -> bool:
-        words: list[Any] = [2, bell, line.key, job_id, int(time.time()), SILENCE_SECONDS, MOST_BELL_SECONDS]
-        try:
-            return bool(self.redis.evalsha(RING_SHA, *words))
-        except NoScriptError:  # Redis is new
-            return bool(self.redis.eval(RING, *words))
+        values = (job_id, int(time.time()), SILENCE_SECONDS, MOST_BELL_SECONDS)
+        return bool(RING.run(self.redis, [bell, line.key], *values))
 
 
 def _bell(function: str, *numbers: int) -> str:

@@ -4,29 +4,28 @@ import hashlib
 import hmac
 import time
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import structlog
 from flask import current_app, request
 from redis import RedisError
-from redis.exceptions import NoScriptError
 
 from plugin.domain.shops import Shop
+from plugin.scripts import Script
 from plugin.web.errors import APIError
 from plugin.web.parts import runtime
 
 log = structlog.get_logger(__name__)
 
 # One command for all counters of a request, as every sign-up pays for it.
-COUNT = """
+COUNT = Script("""
 local counts = {}
 for number = 1, #KEYS do
     counts[number] = redis.call('INCR', KEYS[number])
     if redis.call('TTL', KEYS[number]) < 0 then redis.call('EXPIRE', KEYS[number], ARGV[number]) end
 end
 return counts
-"""
-COUNT_SHA = hashlib.sha1(COUNT.encode(), usedforsecurity=False).hexdigest()
+""")
 
 MINUTE_SECONDS = 60
 DAY_SECONDS = 24 * 3600
@@ -98,13 +97,9 @@ def _this_minute(what: str) -> _Counter:
 
 def _count(*counters: _Counter) -> list[int]:
     """Add one to each; returns their new values, zeros without Redis."""
-    words: list[Any] = [len(counters), *(each.name for each in counters), *(each.seconds for each in counters)]
-    redis = runtime().redis
     try:
-        try:
-            counts: Any = redis.evalsha(COUNT_SHA, *words)
-        except NoScriptError:  # Redis is new
-            counts = redis.eval(COUNT, *words)
+        keys = [each.name for each in counters]
+        counts = COUNT.run(runtime().redis, keys, *(each.seconds for each in counters))
     except RedisError:
         _say_that_limits_are_off()
         return [0] * len(counters)
