@@ -196,6 +196,28 @@ def test_links_of_messages_work_without_a_mouse(page: Page, runtime: Runtime, en
     assert_no_faults(page)
 
 
+def test_troubles_with_long_names_fit_a_small_screen(page: Page, engine: Engine, merchant: ShopKeys) -> None:
+    long = "x" * 60
+    join(engine, merchant, f"{long}@example.com")
+    set_stock(engine, merchant, 5)
+    with engine.begin() as database:
+        database.exec_driver_sql(f"UPDATE message SET state = 'dead', uncertain = true, reason = '550 {long}'")
+        database.exec_driver_sql(
+            "INSERT INTO delivery_attempt (message_id, number, begun_at, outcome)"
+            " SELECT id, 1, now(), 'uncertain' FROM message"
+        )
+        database.exec_driver_sql(
+            "INSERT INTO webhook (shop_id, delivery_id, headers, body, received_at, due_at, state, error)"
+            f" VALUES ({merchant.id}, '{long}', '{{}}', '', now(), now(), 'failed', '{long}')"
+        )
+
+    sign_in(page)
+
+    for trouble in ("Undeliverable messages", "Uncertain deliveries", "Webhooks that could not be handled"):
+        expect(page.get_by_role("heading", name=trouble)).to_be_visible()
+    assert_no_faults(page)
+
+
 def test_merchant_changes_settings_and_tells_people(page: Page, engine: Engine, merchant: ShopKeys) -> None:
     change(engine, merchant, minimum_inventory=9)
     set_stock(engine, merchant, 3)
