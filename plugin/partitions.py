@@ -34,11 +34,12 @@ class Family:
     """Tables whose partitions come and go together."""
 
     table: str
-    """Its rows have a state; one that is pending or claimed keeps the partition that it lies in."""
     unique: str
     """What is unique in each of its partitions."""
     followers: tuple[str, ...] = ()
     """Tables that are partitioned by the ids of the first one."""
+    unfinished: str = "state IN ('pending', 'claimed')"
+    """Rows for which something is still to be done; they keep the partition that they lie in."""
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -49,6 +50,7 @@ class Family:
 FAMILIES = (
     Family("message", "(subscription_id, release_id, channel, step) NULLS NOT DISTINCT", ("delivery_attempt",)),
     Family("webhook", "(shop_id, delivery_id)"),
+    Family("shopper_event", "(shop_id, event_id)", unfinished="false"),
 )
 
 
@@ -140,7 +142,7 @@ def _drop(family: Family, partition: _Partition, database: Connection) -> None:
     name = f"{family.table}{partition.suffix}"
     if partition not in _partitions(database, family):  # another process was faster
         return
-    if _is_in_use(database, name):
+    if _is_in_use(family, database, name):
         log.warning("old_partition_has_unfinished_rows", partition=name)
         return
     database.execute(text(f"DROP TABLE {', '.join(f'{table}{partition.suffix}' for table in family.tables)}"))
@@ -153,17 +155,17 @@ def _empty_default(family: Family, oldest: int, database: Connection) -> None:
     newest = database.execute(text(f"SELECT max(id) FROM {name}")).scalar_one()  # noqa: S608
     if newest is None or newest >= oldest:
         return
-    if _is_in_use(database, name):
+    if _is_in_use(family, database, name):
         log.warning("old_partition_has_unfinished_rows", partition=name)
         return
     database.execute(text(f"TRUNCATE {', '.join(f'{table}_default' for table in family.tables)}"))
     log.info("partition_dropped", partition=name)
 
 
-def _is_in_use(database: Connection, name: str) -> bool:
+def _is_in_use(family: Family, database: Connection, name: str) -> bool:
     """Whether something is still to be done in a partition, which nobody changes from here on."""
     database.execute(text(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"))
-    return _exists(database, name, "state IN ('pending', 'claimed')")
+    return _exists(database, name, family.unfinished)
 
 
 def _exists(database: Connection, name: str, condition: str) -> bool:

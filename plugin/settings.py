@@ -166,6 +166,12 @@ class Settings:
         _whole_number(1, 1200),
         "How many whole months webhooks are kept besides the present one.",
     )
+    keep_events_months: int = _setting(
+        "STOCKBELL_KEEP_EVENTS_MONTHS",
+        "4",
+        _whole_number(1, 1200),
+        "How many whole months what visitors looked at is kept besides the present one.",
+    )
 
     @property
     def public_url(self) -> str:
@@ -175,7 +181,11 @@ class Settings:
     @property
     def months_kept(self) -> dict[str, int]:
         """How long the rows of tables that are partitioned by month are kept (`plugin.partitions`)."""
-        return {"message": self.keep_messages_months, "webhook": self.keep_webhooks_months}
+        return {
+            "message": self.keep_messages_months,
+            "webhook": self.keep_webhooks_months,
+            "shopper_event": self.keep_events_months,
+        }
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None, **overrides: Any) -> "Settings":

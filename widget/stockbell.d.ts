@@ -14,6 +14,11 @@ export interface Attributes {
 export interface Stockbell {
   /** Opens the form for a variant, whatever its stock and whatever is on the page. Resolves when it is open. */
   open(variantId: string, attributes?: Attributes): Promise<void>;
+  /**
+   * Tells what the visitor did, if the visitor has agreed; else does nothing. There once the page has loaded, in shops
+   * with `widget_events`.
+   */
+  track?(type: "viewed" | "added_to_cart" | "started_checkout", subject: StockbellTracked): void;
 }
 
 /** `<stockbell-notify>`; its attributes are described in snippets/html/README.md. */
@@ -29,6 +34,13 @@ export interface StockbellNotifyElement extends HTMLElement {
 export interface StockbellSubject {
   variantId: string;
   productId: string | null;
+}
+
+/** A product, one of its variants, or both. */
+export interface StockbellTracked {
+  productId?: string | null;
+  variantId?: string | null;
+  quantity?: number;
 }
 
 declare global {

@@ -59,6 +59,8 @@ class Shop:
     """What the form asks for besides the address: some of `WIDGET_FIELDS`."""
     widget_texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """The shop's own wording, by language and name of the text."""
+    widget_events: bool = False
+    """Whether the shop's pages tell what consenting visitors look at."""
 
     @property
     def origins(self) -> frozenset[str]:
@@ -327,6 +329,7 @@ SETTINGS = RULE_SETTINGS | {
     "widget_radius",
     "widget_fields",
     "widget_texts",
+    "widget_events",
     "feed",
     "feed_interval_seconds",
     "feed_max_loss_percent",

@@ -4,6 +4,7 @@ from plugin.models.catalog import catalog_sync, feed_schedule, inventory_level, 
 from plugin.models.restock import delivery_attempt, message, message_total, release, restock
 from plugin.models.settings import flow, setting_change, setting_override
 from plugin.models.shop import membership, merchant, shop
+from plugin.models.shopper_event import shopper_event
 from plugin.models.subscription import subscription, suppression
 from plugin.models.webhook import webhook
 
@@ -22,6 +23,7 @@ __all__ = [
     "setting_change",
     "setting_override",
     "shop",
+    "shopper_event",
     "subscription",
     "suppression",
     "variant",

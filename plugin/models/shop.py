@@ -51,6 +51,7 @@ shop = Table(
     Column("widget_radius", SmallInteger),  # pixels
     Column("widget_fields", ARRAY(TEXT), nullable=False, server_default=text("'{}'")),
     Column("widget_texts", JSONB, nullable=False, server_default=text("'{}'")),  # language -> name -> text
+    Column("widget_events", Boolean, nullable=False, server_default=text("false")),
     # Custom catalogs.
     words("feed", default=""),
     Column("feed_interval_seconds", Integer, nullable=False, server_default=text("900")),

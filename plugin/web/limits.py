@@ -33,6 +33,8 @@ ADDRESS_LIMIT = 20
 """Sign-ups a minute for one e-mail address, over all shops."""
 CONFIRMATIONS_A_DAY = 3
 """Confirmation mails to one address in a day, over all shops: nobody can be bombed with them."""
+EVENTS_LIMIT = 600
+"""Calls a minute from one network address at one shop, behind which a whole office may be."""
 SIGN_IN_LIMIT = 10
 """Tries a minute to sign in, by network address and by account."""
 
@@ -78,6 +80,17 @@ def check_sign_up(shop: Shop, email: str) -> ConfirmationAllowance:
         allowance.take_back()
         _refuse()
     return allowance
+
+
+def check_events(shop: Shop) -> None:
+    """Count a call that tells what a visitor looked at.
+
+    Raises:
+        APIError: 429, too many from this network address.
+    """
+    (calls,) = _count(_this_minute(f"events:{shop.id}:{_hashed(request.remote_addr or '')}"))
+    if calls > EVENTS_LIMIT:
+        _refuse()
 
 
 def check_sign_in(account: str) -> None:

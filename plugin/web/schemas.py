@@ -13,6 +13,7 @@ from integrations.types import CatalogVariant, InventoryLevel, Order
 from plugin.domain.flows import CHANNELS, MOST_MESSAGES, MOST_MINUTES, MOST_SMART_SENDING_HOURS
 from plugin.domain.flows import STATES as FLOW_STATES
 from plugin.domain.overrides import SCOPES
+from plugin.domain.shopper_events import TYPES, ShopperEvent
 from plugin.domain.shops import WIDGET_FIELDS
 from plugin.mail.compose import available_locales
 
@@ -25,6 +26,7 @@ MOST_LEVELS = 1000
 MOST_VARIANTS = 1000
 MOST_EVENTS = 1000
 MOST_ITEMS = 500
+MOST_TOLD = 50
 MOST_FUTURE = timedelta(hours=24)
 LEAST_YEAR = 2000
 CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
@@ -37,6 +39,8 @@ COLOUR = re.compile(r"(#[0-9a-fA-F]{6})?\Z")
 MOST_TEXT_CHARS = 400
 MOST_RADIUS = 40
 MOST_WANTED = 9999
+RANDOM_ID = r"[0-9a-f]{32}\Z"
+NO_RANDOM_ID = "Must be 32 random hexadecimal digits."
 NO_PHONE = "Please enter the phone number with its country code, like +44 20 7946 0000."
 NO_ADDRESS = "Please enter a complete e-mail address, like name@example.com."
 
@@ -193,6 +197,41 @@ class SubscriptionAcceptedSchema(Schema):
         required=True, metadata={"description": "A mail with a link to confirm is on its way"}
     )
     in_stock = fields.Boolean(required=True, metadata={"description": "The variant can be bought right now"})
+
+
+class ShopperEventSchema(Payload):
+    """One thing that a visitor did."""
+
+    event_id = fields.String(required=True, validate=validate.Regexp(RANDOM_ID, error=NO_RANDOM_ID))
+    type = fields.String(required=True, validate=validate.OneOf(TYPES))
+    product_id = identifier(allow_none=True, load_default=None)
+    variant_id = identifier(allow_none=True, load_default=None)
+    quantity = fields.Integer(strict=True, allow_none=True, load_default=None, validate=validate.Range(1, MOST_WANTED))
+    occurred_at = fields.AwareDateTime(default_timezone=UTC, required=True)
+
+    @post_load
+    def make(self, data: dict[str, Any], **_options: Any) -> ShopperEvent:
+        """The value that the domain takes."""
+        if not data["product_id"] and not data["variant_id"]:
+            raise ValidationError("Please name the product, the variant, or both.", "product_id")
+        return ShopperEvent(**data)
+
+
+class ShopperEventsSchema(Payload):
+    """What one browser has to tell."""
+
+    visitor_id = fields.String(
+        required=True,
+        validate=validate.Regexp(RANDOM_ID, error=NO_RANDOM_ID),
+        metadata={"description": "Made by chance once the visitor has agreed, and kept in the browser"},
+    )
+    events = fields.List(fields.Nested(ShopperEventSchema), required=True, validate=validate.Length(1, MOST_TOLD))
+
+
+class ShopperEventsAcceptedSchema(Schema):
+    """The same answer for new and known events."""
+
+    status = fields.String(required=True, validate=validate.OneOf(["accepted"]))
 
 
 class VariantStateSchema(Schema):
@@ -384,6 +423,12 @@ class SettingsSchema(RulesSchema):
         ),
         validate=validate.Length(max=50),
         metadata={"description": "The shop's own wording: language, then name of the text, as in widget/src/locales"},
+    )
+    widget_events = YesOrNo(
+        metadata={
+            "description": "true: the shop's pages tell what visitors look at and put into the cart, of those visitors"
+            " only who have agreed to it in the shop's consent banner"
+        }
     )
     feed = fields.String(validate=[validate.Length(max=2048), _printable])
     feed_interval_seconds = fields.Integer(strict=True, validate=validate.Range(5, 7 * 24 * 3600))

@@ -6,14 +6,19 @@ from flask import Response, current_app, g, request
 from flask.typing import ResponseReturnValue
 from flask.views import MethodView
 
-from plugin.domain import shops, variants
+from plugin.domain import shopper_events, shops, variants
 from plugin.domain.rules import is_sellable
+from plugin.domain.shopper_events import ShopperEvent
 from plugin.domain.shops import Shop
+from plugin.runtime import now
+from plugin.web import limits
 from plugin.web.errors import APIError
 from plugin.web.joining import sign_up
 from plugin.web.parts import Blueprint, autocommit, runtime
 from plugin.web.schemas import (
     ErrorSchema,
+    ShopperEventsAcceptedSchema,
+    ShopperEventsSchema,
     SubscriptionAcceptedSchema,
     SubscriptionRequestSchema,
     VariantStateSchema,
@@ -116,6 +121,30 @@ class Subscriptions(MethodView):
 
 def _accepted(*, in_stock: bool) -> dict[str, Any]:
     return {"status": "accepted", "confirmation_required": g.shop.double_opt_in, "in_stock": in_stock}
+
+
+@blueprint.route("/events")
+class Events(MethodView):
+    """What visitors look at."""
+
+    @blueprint.arguments(ShopperEventsSchema())
+    @blueprint.response(202, ShopperEventsAcceptedSchema)
+    @blueprint.alt_response(403, schema=ErrorSchema, description="Not the shop's page, or the shop wants no events")
+    @blueprint.alt_response(404, schema=ErrorSchema, description="Unknown shop")
+    @blueprint.alt_response(429, schema=ErrorSchema, description="Too many; see Retry-After")
+    def post(self, data: dict[str, Any]) -> dict[str, str]:
+        """Tell what a visitor looked at, put into the cart or began to buy.
+
+        Only with the visitor's consent. Each event counts once, however often it is told.
+        """
+        shop = _read_shop_again()
+        if not shop.widget_events:
+            raise APIError(403, "This shop does not want events: its setting widget_events is off.", code="events_off")
+        limits.check_events(shop)
+        events: list[ShopperEvent] = data["events"]
+        with runtime().engine.begin() as database:
+            shopper_events.record(database, shop.id, data["visitor_id"], events, now())
+        return {"status": "accepted"}
 
 
 @blueprint.route("/variants/<id:variant_id>")

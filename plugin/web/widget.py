@@ -94,7 +94,12 @@ def _settings(shop: Shop) -> dict[str, Any]:
         look = {"accent": shop.widget_accent, "on-accent": _text_on(shop.widget_accent)}
     if shop.widget_radius is not None:
         look["radius"] = f"{shop.widget_radius}px"
-    known: dict[str, Any] = {"look": look, "fields": list(shop.widget_fields), "texts": shop.widget_texts}
+    known: dict[str, Any] = {
+        "look": look,
+        "fields": list(shop.widget_fields),
+        "texts": shop.widget_texts,
+        "events": shop.widget_events,
+    }
     basics = {"host": runtime().settings.public_url, "key": shop.public_key, "locale": shop.locale}
     return {**basics, **{name: value for name, value in known.items() if value}}
 

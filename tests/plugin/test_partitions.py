@@ -12,9 +12,10 @@ from sqlalchemy import Engine, text
 from structlog.testing import capture_logs
 
 from plugin import db, partitions, scheduler
-from plugin.domain import flows, outbox, overview, timeline
+from plugin.domain import flows, outbox, overview, shopper_events, timeline
 from plugin.domain.flows import Flow, FlowMessage
 from plugin.domain.outbox import Outcome
+from plugin.domain.shopper_events import ShopperEvent
 from plugin.partitions import first_id, month_of
 from plugin.runtime import Runtime, now
 from plugin.settings import Settings
@@ -76,6 +77,14 @@ def put_message(engine: Engine, shop: ShopKeys, months: int, state: str = "sent"
         attempt = text("INSERT INTO delivery_attempt (message_id, number, begun_at) VALUES (:id, 1, now())")
         database.execute(attempt, {"id": message_id})
     return message_id
+
+
+def put_event(engine: Engine, shop: ShopKeys, months: int) -> None:
+    """What a visitor looked at so many months from now."""
+    moment = months_later(months)
+    told = ShopperEvent(secrets.token_hex(16), "viewed", "p1", None, None, moment)
+    with engine.begin() as database:
+        shopper_events.record(database, shop.id, secrets.token_hex(16), [told], moment)
 
 
 def kept(engine: Engine, table: str = "message", column: str = "id") -> list[int]:
@@ -244,3 +253,15 @@ def test_an_upgrade_makes_partitions(empty: Engine, settings: Settings) -> None:
         runtime.upgrade_database()
 
     assert suffix(2) in made(empty)
+
+
+def test_what_visitors_looked_at_is_forgotten_by_the_month(tables: Engine, own_shop: ShopKeys) -> None:
+    upkeep(tables)
+    for months in (1, 2, 2):
+        put_event(tables, own_shop, months)
+
+    partitions.upkeep(tables, months_later(1 + 4 + 1), {**KEPT, "shopper_event": 4})
+
+    assert len(kept(tables, "shopper_event")) == 2
+    assert suffix(1) not in made(tables, "shopper_event")
+    assert suffix(2) in made(tables, "shopper_event")

@@ -117,6 +117,7 @@ class Stub:
 
     def __init__(self, dist: Path) -> None:
         self.subscription_answer = accepted()
+        self.events_answer = Answer(202, {"status": "accepted"})
         self.availability: dict[str, bool] = {}
         self.settings: dict[str, object] = {}
         self.pages: dict[str, tuple[dict[str, str], str]] = {}
@@ -171,6 +172,11 @@ class Stub:
         """The bodies of the subscriptions asked for."""
         return [request.body for request in self.asked("POST", f"{STOREFRONT}/subscriptions")]
 
+    @property
+    def events(self) -> list[Any]:
+        """What the page has told of its visitors, each event as often as it came."""
+        return [event for request in self.asked("POST", f"{STOREFRONT}/events") for event in request.body["events"]]
+
     def _answer_as_shop(self, request: Request) -> Raw:
         headers, html = self.pages.get(urlsplit(request.path).path, ({}, ""))
         return (200 if html else 204), {"Content-Type": "text/html; charset=utf-8", **headers}, html.encode()
@@ -211,15 +217,15 @@ class Stub:
         if request.method == "OPTIONS":
             allowed = {"Access-Control-Allow-Methods": "POST", "Access-Control-Allow-Headers": "Content-Type"}
             return 204, cors | allowed, b""
-        answer = self._subscription(request) if request.method == "POST" else self._variant(request)
+        answer = self._posted(request) if request.method == "POST" else self._variant(request)
         time.sleep(answer.delay_seconds)
         headers = {"Content-Type": "application/json"} | cors | answer.headers
         return answer.status, headers, b"" if answer.body is None else json.dumps(answer.body).encode()
 
-    def _subscription(self, request: Request) -> Answer:
+    def _posted(self, request: Request) -> Answer:
         if request.headers.get("content-type") != "application/json":
             return refused(415, "unsupported_media_type")
-        return self.subscription_answer
+        return self.events_answer if request.path == f"{STOREFRONT}/events" else self.subscription_answer
 
     def _variant(self, request: Request) -> Answer:
         variant_id = request.path.rsplit("/", 1)[1]

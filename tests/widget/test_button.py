@@ -101,6 +101,19 @@ def test_reads_the_variant_that_a_script_writes_into_a_hidden_field(storefront: 
     expect(storefront.button).to_be_visible()
 
 
+def test_a_field_that_says_0_has_nothing_chosen(storefront: Storefront, stub: Stub) -> None:
+    stub.availability = {"v1": False}
+    storefront.visit(
+        '<form><input type="hidden" name="variation_id" value="0"><stockbell-notify></stockbell-notify></form>'
+    )
+    storefront.page.wait_for_timeout(150)
+    assert stub.asked("GET", f"{STOREFRONT}/variants/0") == []
+
+    storefront.page.evaluate("document.querySelector('[name=variation_id]').value = 'v1'")
+
+    expect(storefront.button).to_be_visible()
+
+
 def test_reads_the_variant_from_the_address(storefront: Storefront, stub: Stub) -> None:
     stub.availability = {"v7": False}
     storefront.visit("<stockbell-notify></stockbell-notify>", query="?variant=v7")

@@ -221,3 +221,17 @@ def test_json_ld_of_one_offer_tells_without_a_request(storefront: Storefront, st
 
     expect(storefront.button).to_be_visible()
     assert stub.asked("GET", f"{STOREFRONT}/variants/v1") == []
+
+
+def test_json_ld_of_one_offer_says_nothing_about_the_variant_chosen_next(storefront: Storefront, stub: Stub) -> None:
+    stub.availability = {"v2": False}
+    data = '{"@type": "Product", "offers": {"@type": "Offer", "availability": "https://schema.org/InStock"}}'
+    storefront.visit(
+        f'<script type="application/ld+json">{data}</script><stockbell-notify variant-id="v1"></stockbell-notify>'
+    )
+    expect(storefront.button).to_be_hidden()
+
+    storefront.element.evaluate("element => element.setAttribute('variant-id', 'v2')")
+
+    expect(storefront.button).to_be_visible()
+    assert stub.asked("GET", f"{STOREFRONT}/variants/v1") == []

@@ -33,7 +33,7 @@ const ANSWERS = {
  *
  * @param {import("./types.js").Settings} settings
  */
-export async function check(settings) {
+export async function start(settings) {
   /** @type {Finding[]} */
   const findings = [{ ok: true, words: `The script runs, for the shop ${settings.key} at ${settings.host}.` }];
   const elements = /** @type {import("../stockbell.js").StockbellNotifyElement[]} */ (

@@ -15,7 +15,9 @@ const VARIANT_FIELD =
  */
 export function selectedVariant(element) {
   const field = nearest(element, element.getAttribute("variant-field") || VARIANT_FIELD)?.[0];
-  return /** @type {HTMLInputElement | undefined} */ (field)?.value || variantFromUrl(location.href);
+  const { value } = /** @type {Partial<HTMLInputElement>} */ (field || {});
+  // WooCommerce writes 0 while nothing is chosen.
+  return (value !== "0" && value) || variantFromUrl(location.href);
 }
 
 /**

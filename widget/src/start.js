@@ -20,8 +20,9 @@ export function start() {
       void (variantId ? open(variantId) : /** @type {any} */ (nearest(trigger, NAME)?.[0])?.open());
     }
   });
-  if (location.hash === "#stockbell-check") {
-    void import(`${files}check.js`).then(({ check }) => check(settings));
+  const extra = location.hash === "#stockbell-check" ? "check" : settings.events && "tracking";
+  if (extra) {
+    void import(`${files}${extra}.js`).then((module) => module.start(settings));
   }
 }
 

@@ -1,5 +1,8 @@
 import { api } from "./config.js";
 
+/** The variant that the page was about when it came: what its data say without naming a variant is about this one. */
+let first = "";
+
 /** @type {Map<string, Promise<boolean | null>>} */
 const answers = new Map();
 
@@ -34,9 +37,10 @@ async function ask(variantId) {
  * What the page's own data say: schema.org's `availability` in JSON-LD.
  *
  * @param {string} variantId
- * @returns {boolean | null} Null if they do not say, or speak of several offers and not of this variant.
+ * @returns {boolean | null} Null if they do not say, or do not speak of this variant.
  */
 export function stockOnPage(variantId) {
+  first = first || variantId;
   /** @type {string[]} */
   const words = [];
   let word = "";
@@ -57,6 +61,6 @@ export function stockOnPage(variantId) {
       // Not ours to mend.
     }
   }
-  word = word || (words[1] ? "" : words[0] || "");
+  word = word || (words[1] || variantId !== first ? "" : words[0] || "");
   return word ? !/OutOfStock|SoldOut/.test(word) : null;
 }

@@ -11,6 +11,8 @@ export interface Settings {
   fields?: ("phone" | "quantity" | "marketing")[];
   /** The shop's own wording: language (or `*`), then name of the text. */
   texts?: Record<string, Partial<FormTexts> & { button?: string }>;
+  /** The shop wants to know what visitors look at who have agreed to it. */
+  events?: boolean;
   /** The file came without settings; they are still to be fetched. */
   pinned?: boolean;
 }

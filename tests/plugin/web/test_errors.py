@@ -11,6 +11,7 @@ from tests.plugin.web.support import assert_error
 
 JSON_ENDPOINTS = [
     ("POST", "/api/v1/storefront/{key}/subscriptions"),
+    ("POST", "/api/v1/storefront/{key}/events"),
     ("GET", "/api/v1/storefront/{key}/variants/v1"),
     ("PUT", "/api/v1/inventory"),
     ("PUT", "/api/v1/catalog/variants"),

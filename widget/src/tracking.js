@@ -1,0 +1,211 @@
+/**
+ * What shoppers look at, put into the cart and begin to buy, for alerts about what is nearly sold out. Loaded only where
+ * the shop has turned it on, and silent until the shop's consent tool says yes: before that nothing is sent, kept or
+ * remembered for later. When the consent is taken back, what was kept in the browser is deleted.
+ */
+import { isTrackingAllowed, requestShopifysWord } from "./consent.js";
+import { nearest, selectedVariant } from "./selection.js";
+
+/**
+ * @typedef {"viewed" | "added_to_cart" | "started_checkout"} EventType
+ * @typedef {{ productId?: string | null, variantId?: string | null, quantity?: number }} Subject
+ * @typedef {Subject & { at: number }} CartLine
+ */
+
+const LOOK_MS = 1000;
+const MOST_VIEWS = 20;
+const MOST_LINES = 50;
+const MOST_UNITS = 9999;
+const FIRST_WAIT_MS = 2000;
+const MOST_WAIT_MS = 300_000;
+const CART_DAYS = 7;
+const DAY_MS = 86_400_000;
+const VISITOR = "stockbell-visitor";
+const CART = "stockbell-cart";
+
+const ELEMENT = "stockbell-notify[product-id]";
+const ADD_FORM =
+  "form:is([action*='/cart/add'],[data-cart-item-add],[data-stockbell-add],.cart:has([name=add-to-cart]))";
+const CHECKOUT = "a[href*='/checkout'],[name=checkout],[formaction*='/checkout'],[data-stockbell-checkout]";
+const PRODUCT_FIELD = ":is([name=product-id],[name=product_id],[name=product])";
+const QUANTITY_FIELD = ":is([name=quantity],[name=qty],[name='qty[]'])";
+
+let address = "";
+/** @type {object[]} Events that the server has not taken yet. */
+let queue = [];
+/** @type {string | null} The browser's number, also where it cannot be kept from page to page. */
+let visitor = null;
+let waitMs = 0;
+let nextTry = 0;
+/** What was seen at the last look: it counts as viewed when it is still there at the next. */
+let seen = "";
+/** @type {Set<string>} */
+const viewed = new Set();
+
+/**
+ * Begins to watch the page.
+ *
+ * @param {import("./types.js").Settings} settings
+ */
+export function start({ host, key }) {
+  address = `${host}/api/v1/storefront/${key}/events`;
+  requestShopifysWord();
+  setInterval(look, LOOK_MS);
+  document.addEventListener("submit", ({ target }) => addToCart(/** @type {Element} */ (target)), true);
+  document.addEventListener("click", ({ target }) => startCheckout(/** @type {Element} */ (target)), true);
+  Object.assign(/** @type {any} */ (window).stockbell, { track });
+}
+
+/**
+ * @param {EventType} type
+ * @param {Subject} subject
+ */
+function track(type, subject) {
+  const { productId, variantId } = subject;
+  if ((productId || variantId) && isTrackingAllowed()) {
+    queue.push({
+      event_id: newId(),
+      type,
+      ...(productId && { product_id: productId }),
+      ...(variantId && { variant_id: variantId }),
+      ...(type !== "viewed" && { quantity: Math.min(Math.max(Math.round(subject.quantity || 1), 1), MOST_UNITS) }),
+      occurred_at: new Date().toISOString(),
+    });
+    if (type === "added_to_cart") {
+      keep(CART, JSON.stringify([...cart(), { ...subject, at: Date.now() }].slice(-MOST_LINES)));
+    }
+    void flush();
+  }
+}
+
+function look() {
+  if (!isTrackingAllowed()) {
+    forget();
+    return;
+  }
+  const product = productOfPage();
+  const now = product ? `${product.getAttribute("product-id")} ${variantOf(product) || ""}` : "";
+  if (product && now === seen && !viewed.has(now) && viewed.size < MOST_VIEWS) {
+    viewed.add(now);
+    track("viewed", { productId: product.getAttribute("product-id"), variantId: variantOf(product) });
+  }
+  seen = now;
+  if (queue.length && Date.now() > nextTry) {
+    void flush();
+  }
+}
+
+/**
+ * The one product that the page is about; null on pages with several, such as collections, unless they say that they
+ * are a product's.
+ */
+function productOfPage() {
+  const elements = [...document.querySelectorAll(ELEMENT)];
+  const products = new Set(elements.map((element) => element.getAttribute("product-id")));
+  const isProductPage = products.size === 1 || document.querySelector("meta[property='og:type'][content*=product]");
+  return (isProductPage && elements[0]) || null;
+}
+
+/** @param {Element} element */
+function variantOf(element) {
+  return element.getAttribute("variant-id") || selectedVariant(element);
+}
+
+/** @param {Element} form */
+function addToCart(form) {
+  if (form.matches(ADD_FORM)) {
+    const element = nearest(form, ELEMENT)?.[0];
+    const productId = value(form, PRODUCT_FIELD) || element?.getAttribute("product-id");
+    const variantId = selectedVariant(form.firstElementChild || form);
+    track("added_to_cart", { ...(productId && { productId }), variantId, quantity: Number(value(form, QUANTITY_FIELD)) });
+  }
+}
+
+/** @param {Element} target */
+function startCheckout(target) {
+  if (target.closest?.(CHECKOUT)) {
+    for (const line of cart()) {
+      track("started_checkout", line);
+    }
+  }
+}
+
+/**
+ * @param {Element} form
+ * @param {string} selector
+ */
+function value(form, selector) {
+  return /** @type {HTMLInputElement | null} */ (form.querySelector(selector))?.value || "";
+}
+
+/** Sends what has gathered. What does not arrive is tried again, after longer and longer times. */
+async function flush() {
+  const events = queue;
+  queue = [];
+  visitor = visitor || kept(VISITOR) || newId();
+  keep(VISITOR, visitor);
+  try {
+    const response = await fetch(address, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ visitor_id: visitor, events }),
+      credentials: "omit",
+      keepalive: true, // A checkout leaves the page at once.
+    });
+    if (response.status === 429 || response.status >= 500) {
+      throw new Error();
+    }
+    waitMs = 0;
+  } catch {
+    queue = [...events, ...queue].slice(-MOST_LINES);
+    waitMs = Math.min(2 * waitMs || FIRST_WAIT_MS, MOST_WAIT_MS);
+    nextTry = Date.now() + waitMs;
+  }
+}
+
+/** @returns {CartLine[]} What was put into the cart here lately. */
+function cart() {
+  try {
+    const lines = /** @type {CartLine[]} */ (JSON.parse(kept(CART) || "[]"));
+    return lines.filter(({ at }) => at > Date.now() - CART_DAYS * DAY_MS);
+  } catch {
+    return [];
+  }
+}
+
+function forget() {
+  queue = [];
+  visitor = null;
+  try {
+    localStorage.removeItem(VISITOR);
+    localStorage.removeItem(CART);
+  } catch {
+    // Nothing could be kept either.
+  }
+}
+
+/** @param {string} name */
+function kept(name) {
+  try {
+    return localStorage.getItem(name);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {string} text
+ */
+function keep(name, text) {
+  try {
+    localStorage.setItem(name, text);
+  } catch {
+    // Then each page is somebody else.
+  }
+}
+
+/** @returns {string} 32 random hexadecimal digits; `randomUUID` is missing on pages without TLS. */
+function newId() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
