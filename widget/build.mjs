@@ -15,6 +15,8 @@ const SETTINGS = '"__STOCKBELL_SETTINGS__"';
 const VERSION = "__STOCKBELL_VERSION__";
 /** Entries in `src/`, and their format. The two loaders are classic scripts, which pages may load by a plain tag. */
 const ENTRIES = { loader: "iife", klaviyo: "iife", form: "esm", check: "esm", tracking: "esm" };
+/** Scripts of snippets that shops need not put somewhere themselves. */
+const SNIPPETS = { bigcommerce: "../snippets/bigcommerce/stockbell-bigcommerce.js" };
 const LOADERS = ["loader.js", "klaviyo.js"];
 
 /** Style sheets become strings; esbuild's own text loader would leave them as long as they are written. */
@@ -113,6 +115,9 @@ async function main() {
   const contents = {};
   for (const [entry, format] of Object.entries(ENTRIES)) {
     contents[`${entry}.js`] = await bundle(entry, format, labels);
+  }
+  for (const [name, path] of Object.entries(SNIPPETS)) {
+    contents[`${name}.js`] = await squeeze(await readFile(join(HERE, path), "utf8"), false);
   }
   for (const [locale, { button, ...texts }] of Object.entries(locales)) {
     contents[`${locale}.js`] = await textsModule(texts);

@@ -19,7 +19,7 @@ DIST = Path(__file__).parents[2] / "widget" / "dist"
 SETTINGS_MARK = '"__STOCKBELL_SETTINGS__"'
 LOADER_SECONDS = 300
 IMMUTABLE_SECONDS = 365 * 24 * 3600
-ASSET = re.compile(r"[0-9a-f]{12}/[a-z]{2,10}\.js")
+ASSET = re.compile(r"[0-9a-f]{12}/[a-z]{2,20}\.js")
 DARK = 0.18
 """The luminance at which black and white have the same contrast (WCAG 2.2, "contrast ratio")."""
 
@@ -60,14 +60,25 @@ def klaviyo_loader(public_key: str) -> ResponseReturnValue:
     return _loader(_shop(public_key), "klaviyo.js")
 
 
+@blueprint.get("/s/<key:public_key>/bigcommerce.js")
+def bigcommerce_script(public_key: str) -> ResponseReturnValue:
+    """What a BigCommerce store's pages hold: it finds the products there and brings the loader, by its own address."""
+    _shop(public_key)
+    return _for_everyone(_script("bigcommerce.js"))
+
+
 def _loader(shop: Shop, name: str) -> Response:
+    response = _script(name)
+    response.set_data(response.get_data(as_text=True).replace(SETTINGS_MARK, json.dumps(_settings(shop))))
+    return _for_everyone(response)
+
+
+def _script(name: str) -> Response:
+    """A file of the build. Not found: 503, and the page sees to it that nothing is missed."""
     try:
-        script = _built(name)
+        return Response(_built(name), mimetype="text/javascript")
     except FileNotFoundError:
-        return Response("/* Stockbell: the widget is not built; run 'make setup'. */", 503, mimetype="text/javascript")
-    return _for_everyone(
-        Response(script.replace(SETTINGS_MARK, json.dumps(_settings(shop))), mimetype="text/javascript")
-    )
+        abort(Response("/* Stockbell: the widget is not built; run 'make setup'. */", 503, mimetype="text/javascript"))
 
 
 @blueprint.get("/s/<key:public_key>.json")

@@ -5,7 +5,8 @@
  * chosen and whether it is sold out. What the page already says about a product without options is believed; for chosen
  * options the store is asked, as the theme itself does it: `POST /remote/v1/product-attributes/{product_id}`.
  *
- * Settings are `data-` attributes of the script tag or parameters of its address: `host`, `key`, `token`, `display`,
+ * Its address tells the shop. Settings are `data-` attributes of the script tag or parameters of its address: `host`,
+ * `key`, `token`, `display`,
  * `look`, `replaces`. See README.md.
  */
 (() => {
@@ -43,8 +44,10 @@
     return (tag && tag.getAttribute(`data-${name}`)) || (address && address.searchParams.get(name)) || "";
   }
 
-  const host = setting("host") || (address ? address.origin : "");
-  const key = setting("key");
+  // Stockbell itself serves this file as `HOST/s/PUBLIC_KEY/bigcommerce.js`.
+  const served = address && /^(.*)\/s\/([^/]+)\/bigcommerce\.js$/.exec(address.origin + address.pathname);
+  const host = setting("host") || (served ? served[1] : address && address.origin) || "";
+  const key = setting("key") || (served && served[2]) || "";
   const token = setting("token");
 
   /**
@@ -445,9 +448,9 @@
 
   /** Brings the widget, once there is a product on the page. */
   function loadWidget() {
-    if (!isLoaded && key && host) {
+    if (!isLoaded && key && /^https?:\/\//.test(host)) {
       isLoaded = true;
-      const src = `${new URL(host).origin}/s/${encodeURIComponent(key)}.js`;
+      const src = `${host.replace(/\/$/, "")}/s/${encodeURIComponent(key)}.js`;
       if (!customElements.get("stockbell-notify") && !document.querySelector(`script[src="${src}"]`)) {
         const script = document.createElement("script");
         script.src = src;

@@ -40,6 +40,7 @@ COVERED_HERE = {
     "widget.loader",
     "widget.loader_settings",
     "widget.klaviyo_loader",
+    "widget.bigcommerce_script",
     "hosted_form.hosted_form",
     "hosted_form.post_hosted_form",
 }
@@ -156,7 +157,7 @@ def test_what_a_program_of_one_shop_reads_is_its_own(
     assert settings.json["sender_name"] == ""
     state = client.get(f"/api/v1/storefront/{ours.public_key}/variants/v1")
     assert state.json["waiting"] == 1
-    for path in ("{}.js", "{}.json", "{}/klaviyo.js"):
+    for path in ("{}.js", "{}.json", "{}/klaviyo.js", "{}/bigcommerce.js"):
         assert theirs.public_key not in client.get(f"/s/{path.format(ours.public_key)}").text
     page = client.get(f"/n/{ours.public_key}/v1")
     assert "Ours" in page.text

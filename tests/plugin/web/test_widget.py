@@ -26,6 +26,7 @@ def dist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (folder / "manifest.json").write_text(json.dumps({"version": VERSION, "loader": f"{VERSION}/loader.js"}))
     (folder / VERSION / "loader.js").write_text(LOADER)
     (folder / VERSION / "klaviyo.js").write_text(f"klaviyo; {LOADER}")
+    (folder / VERSION / "bigcommerce.js").write_text("bigcommerce;")
     (folder / VERSION / "form.js").write_text("export const form = 'ö';" * 20)
     (tmp_path / "secret.js").write_text("secret")
     monkeypatch.setattr(widget, "DIST", folder)
@@ -55,6 +56,8 @@ def test_the_loader_holds_exactly_the_shops_settings(
     assert json.loads(found[1]) == {"host": "http://127.0.0.1:8000", "key": shop.public_key, "locale": "en"}
     assert client.get(f"/s/{shop.public_key}.json").get_json() == json.loads(found[1])
     assert client.get(f"/s/{shop.public_key}/klaviyo.js").text == f"klaviyo; {response.text}"
+    assert client.get(f"/s/{shop.public_key}/bigcommerce.js").text == "bigcommerce;"
+    assert client.get("/s/unknown/bigcommerce.js").status_code == 404
     assert other.public_key not in response.text
     assert '"locale": "de"' in client.get(f"/s/{other.public_key}.js").text
 
