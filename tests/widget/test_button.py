@@ -101,6 +101,73 @@ def test_reads_the_variant_that_a_script_writes_into_a_hidden_field(storefront: 
     expect(storefront.button).to_be_visible()
 
 
+def test_the_variant_that_the_page_names_is_a_beginning_where_its_field_says_the_same(
+    storefront: Storefront, stub: Stub
+) -> None:
+    stub.availability = {"v2": True, "v3": False}
+    element = '<stockbell-notify variant-id="v1" available="false"></stockbell-notify>'
+    storefront.visit(f'<form><select name="id"><option>v1<option>v2<option>v3</select>{element}</form>')
+    expect(storefront.button).to_be_visible()
+
+    storefront.page.select_option("select", "v2")
+    expect(storefront.button).to_be_hidden()
+    storefront.page.select_option("select", "v3")
+    storefront.sign_up()
+    expect(storefront.status).to_contain_text("as soon as")
+    storefront.close.click()
+    storefront.page.select_option("select", "v1")
+    expect(storefront.button).to_be_visible()
+
+    assert [body["variant_id"] for body in stub.subscriptions] == ["v3"]
+    assert stub.asked("GET", f"{STOREFRONT}/variants/v1") == []
+
+
+def test_the_variant_that_the_page_names_stays_where_its_field_speaks_of_another(
+    storefront: Storefront, stub: Stub
+) -> None:
+    element = '<stockbell-notify variant-id="other" available="false"></stockbell-notify>'
+    storefront.visit(f'<form><select name="id"><option>v1<option>v2</select></form>{element}')
+    storefront.page.select_option("select", "v2")
+    storefront.page.wait_for_timeout(150)
+    storefront.sign_up()
+    expect(storefront.status).to_contain_text("as soon as")
+
+    assert [body["variant_id"] for body in stub.subscriptions] == ["other"]
+
+
+def test_while_no_radio_is_chosen_no_other_product_is_meant(storefront: Storefront, stub: Stub) -> None:
+    stub.availability = {"v1": False, "other": False}
+    storefront.visit(
+        '<form><input type="radio" name="id" value="v1" aria-label="S"><stockbell-notify></stockbell-notify></form>'
+        '<form><input type="hidden" name="id" value="other"></form>'
+    )
+    storefront.page.wait_for_timeout(150)
+    assert stub.asked("GET", f"{STOREFRONT}/variants/other") == []
+
+    storefront.page.get_by_label("S").check()
+
+    expect(storefront.button).to_be_visible()
+
+
+def test_comes_back_when_the_theme_takes_its_button_away(storefront: Storefront, stub: Stub) -> None:
+    storefront.visit(
+        '<style>.btn { background: #fff; color: #123456; }</style><form><button class="btn">Add</button>'
+        '<stockbell-notify look="theme" variant-id="v1" available="false"></stockbell-notify></form>'
+    )
+    notify = storefront.page.get_by_role("button", name="Notify me when available")
+    expect(notify).to_be_visible()
+
+    storefront.element.evaluate("element => element.replaceChildren()")
+    notify.click()
+
+    expect(storefront.email).to_be_focused()
+    # The form's button is as readable as the theme's.
+    expect(storefront.submit).to_have_css("color", "rgb(18, 52, 86)")
+    storefront.element.evaluate("element => element.replaceChildren()")
+    storefront.page.wait_for_timeout(150)
+    expect(storefront.email).to_be_focused()  # while the form is open it stays
+
+
 def test_a_field_that_says_0_has_nothing_chosen(storefront: Storefront, stub: Stub) -> None:
     stub.availability = {"v1": False}
     storefront.visit(
@@ -146,7 +213,7 @@ def test_links_to_the_hosted_form_and_tries_anew_when_the_form_does_not_load(
 
 def test_takes_the_shops_look_and_words(storefront: Storefront, stub: Stub) -> None:
     stub.settings = {
-        "look": {"accent": "#ffcc00", "radius": "20px"},
+        "look": {"accent": "#ffcc00", "on-accent": "#000", "radius": "20px"},
         "texts": {"en": {"button": "Ring me"}},
     }
     storefront.visit()
@@ -154,5 +221,4 @@ def test_takes_the_shops_look_and_words(storefront: Storefront, stub: Stub) -> N
     expect(storefront.button).to_have_accessible_name("Ring me")
     expect(storefront.button).to_have_css("background-color", "rgb(255, 204, 0)")
     expect(storefront.button).to_have_css("border-radius", "20px")
-    # Black, because white on yellow cannot be read.
     expect(storefront.button).to_have_css("color", "rgb(0, 0, 0)")

@@ -23,7 +23,7 @@ export function createButton(element, root) {
     (element.getAttribute("look") === "theme" && themeButtons(element)[0]?.className.replace(/\S*(disabled|sold)\S*/gi, ""));
   const given = /** @type {HTMLElement | null} */ (element.querySelector("[slot=button]"));
   const button = given || h("button", { type: "button", part: "button" }, label);
-  const link = h("a", { hidden: "" }, `${label} ↗`);
+  const link = h("a", { hidden: "" }, label);
   const place = given || classes ? h("slot", { name: "button" }) : button;
   const container = h("div", { class: "root", lang: locale, dir: "auto" }, place, h("div", { role: "alert" }, link));
   const title = element.getAttribute("product-title");
@@ -32,16 +32,22 @@ export function createButton(element, root) {
     // Of several buttons on a page each says what it is about.
     button.setAttribute("aria-label", `${label}: ${title}`);
   }
-  for (const [name, value] of Object.entries(settings.look || {})) {
-    // Through the object model: allowed by every `style-src`, and no value can reach beyond its own property.
-    container.style.setProperty(`--look-${name}`, value);
-  }
-  root.append(container);
+  /** @param {Record<string, string>} look */
+  const setLook = (look) => {
+    for (const [name, value] of Object.entries(look)) {
+      // Through the object model: allowed by every `style-src`, and no value can reach beyond its own property.
+      container.style.setProperty(`--look-${name}`, value);
+    }
+  };
+
+  setLook(settings.look || {});
+  root.replaceChildren(container);
   if (classes && !given) {
     button.className = classes;
     button.slot = "button";
     element.append(button);
-    container.style.setProperty("--look-accent", getComputedStyle(button).backgroundColor);
+    const { backgroundColor, color } = getComputedStyle(button);
+    setLook({ accent: backgroundColor, "on-accent": color });
   }
   return { button, container, language, link, locale, own };
 }

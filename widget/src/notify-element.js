@@ -1,10 +1,10 @@
 import css from "./button.css";
 import { createButton } from "./button.js";
-import { hostedForm } from "./config.js";
+import { api, hostedForm, settings } from "./config.js";
 import { emit } from "./events.js";
 import { loadForm } from "./form-loader.js";
 import { selectedVariant } from "./selection.js";
-import { askForStock, stockOnPage } from "./stock.js";
+import { findStock } from "./stock.js";
 import { makeSheet } from "./styles.js";
 import { hide, themeButtons } from "./theme.js";
 
@@ -30,6 +30,8 @@ export class StockbellNotifyElement extends HTMLElement {
     this._view = null;
     /** @private @type {import("./types.js").Form | null} Made when it is first wanted. */
     this._form = null;
+    /** @private @type {string | null | undefined} The variant that the page names. */
+    this._named = undefined;
     /** @private @type {string | null} The variant that stock was looked up for. */
     this._asked = null;
     /** @private @type {boolean | null} */
@@ -42,16 +44,25 @@ export class StockbellNotifyElement extends HTMLElement {
     this._look = () => this._lookAround();
   }
 
-  /** The variant asked about: the page's word, else its selection; null if neither is known. */
+  /** The variant asked about; null if none is known. */
   get variantId() {
-    return this.getAttribute("variant-id") || selectedVariant(this);
+    const named = this.getAttribute("variant-id");
+    const selected = selectedVariant(this);
+    if (this._named !== named) {
+      this._named = named;
+      /** @private Whether the page's selection tells: where it is the same at first, the name is only a beginning. */
+      this._follows = !named || named === selected;
+    }
+    return (this._follows && selected) || named;
   }
 
   /** What the page says about stock; null if it says nothing, or nothing that is understood. */
   get available() {
-    const word = this.getAttribute("available");
+    const { variantId } = this;
+    // Beside the variant that the page names, it is about that one.
+    const word = this._named && this._named !== variantId ? null : this.getAttribute("available");
     const soldOut = this.getAttribute("sold-out")?.split(/\s+/);
-    return word === "true" || (word === "false" ? false : soldOut ? !soldOut.includes(this.variantId || "") : null);
+    return word === "true" || (word === "false" ? false : soldOut ? !soldOut.includes(variantId || "") : null);
   }
 
   /** @internal */
@@ -69,8 +80,7 @@ export class StockbellNotifyElement extends HTMLElement {
   }
 
   /** Opens the form, whatever the stock. Does nothing while no variant is known. */
-  async open() {
-    const { variantId } = this;
+  async open({ variantId } = /** @type {{ variantId: string | null }} */ (this)) {
     if (variantId) {
       const { link } = this._ready();
       link.hidden = true;
@@ -109,16 +119,14 @@ export class StockbellNotifyElement extends HTMLElement {
     const { available } = this;
     if (available === null && this._asked !== variantId) {
       this._asked = variantId;
-      this._found = stockOnPage(variantId);
-      if (this._found === null) {
-        void askForStock(variantId).then((found) => {
-          // The shopper may have gone on to another variant while the server was asked.
-          if (this._asked === variantId) {
-            this._found = found;
-            this._look();
-          }
-        });
-      }
+      this._found = null;
+      void findStock(variantId).then((found) => {
+        // The shopper may have gone on to another variant while the server was asked.
+        if (this._asked === variantId) {
+          this._found = found;
+          this._look();
+        }
+      });
     }
     return available ?? this._found;
   }
@@ -154,7 +162,9 @@ export class StockbellNotifyElement extends HTMLElement {
 
   /** @private */
   _ready() {
-    if (!this._view) {
+    // Themes that renew their sections take buttons away that they do not know.
+    if (!this._view?.button.isConnected && !this._form?.isOpen()) {
+      this._form = null;
       this._view = createButton(this, this._root);
       const { button } = this._view;
       button.onclick = () => {
@@ -163,12 +173,12 @@ export class StockbellNotifyElement extends HTMLElement {
         void this.open();
       };
     }
-    return this._view;
+    return /** @type {ReturnType<typeof createButton>} */ (this._view);
   }
 
   /** @private */
   async _createForm() {
     const { createForm } = await loadForm();
-    return createForm({ ...this._ready(), element: this, root: this._root, onClose: this._look });
+    return createForm({ ...this._ready(), api, element: this, onClose: this._look, root: this._root, settings });
   }
 }

@@ -4,18 +4,20 @@
  * This module is the only one that knows about themes: whatever else a theme may do to select a variant is added here.
  */
 
-const VARIANT_FIELD =
-  ":is(select,input):is([name=id],[name=variation_id],[name=variant_id]):not([type=radio]:not(:checked))";
+const VARIANT_FIELD = ":is([name=id],[name=variation_id],[name=variant_id])";
 
 /**
- * The variant selected around an element: as the page says, else by the nearest product form, else by the address.
+ * The variant selected around an element: by the field that the page names, else the nearest product form, else the
+ * address.
  *
  * @param {Element} element
  * @returns {string | null}
  */
 export function selectedVariant(element) {
-  const field = nearest(element, element.getAttribute("variant-field") || VARIANT_FIELD)?.[0];
-  const { value } = /** @type {Partial<HTMLInputElement>} */ (field || {});
+  const fields = /** @type {HTMLInputElement[]} */ (
+    nearest(element, element.getAttribute("variant-field") || VARIANT_FIELD)
+  );
+  const value = fields.find(({ type, checked }) => type !== "radio" || checked)?.value;
   // WooCommerce writes 0 while nothing is chosen.
   return (value !== "0" && value) || variantFromUrl(location.href);
 }
@@ -33,7 +35,7 @@ export function variantFromUrl(href) {
  *
  * @param {Element} element
  * @param {string} selector
- * @returns {NodeListOf<Element> | null}
+ * @returns {Element[]}
  */
 export function nearest(element, selector) {
   /** @type {any} */
@@ -41,9 +43,9 @@ export function nearest(element, selector) {
   // Out of a shadow root, the way leads on through its host.
   while ((part = part.parentNode || part.host)) {
     const found = part.querySelectorAll(selector);
-    if (found.length) {
-      return found;
+    if (found[0]) {
+      return [...found];
     }
   }
-  return null;
+  return [];
 }

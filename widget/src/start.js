@@ -13,11 +13,13 @@ export function start() {
   customElements.define(NAME, StockbellNotifyElement);
   Object.assign(window, { stockbell: { open } });
   document.addEventListener("click", (event) => {
-    const trigger = /** @type {Element} */ (event.target).closest("[data-stockbell-open]");
+    const trigger = /** @type {HTMLElement | null} */ (
+      /** @type {Element} */ (event.target).closest("[data-stockbell-open]")
+    );
     if (trigger) {
       event.preventDefault();
-      const variantId = trigger.getAttribute("data-stockbell-open");
-      void (variantId ? open(variantId) : /** @type {any} */ (nearest(trigger, NAME)?.[0])?.open());
+      const variantId = trigger.dataset.stockbellOpen;
+      void (variantId ? open(variantId) : /** @type {any} */ (nearest(trigger, NAME)[0])?.open());
     }
   });
   const extra = location.hash === "#stockbell-check" ? "check" : settings.events && "tracking";
@@ -36,7 +38,7 @@ let ours;
  */
 function open(variantId, attributes = {}) {
   ours?.remove();
-  ours = /** @type {any} */ (h(/** @type {any} */ (NAME), { ...attributes, "variant-id": variantId, available: "true" }));
+  ours = /** @type {any} */ (h(/** @type {any} */ (NAME), { ...attributes, available: "true" }));
   document.body.append(/** @type {any} */ (ours));
-  return /** @type {any} */ (ours).open();
+  return /** @type {any} */ (ours).open({ variantId });
 }

@@ -7,15 +7,17 @@ let first = "";
 const answers = new Map();
 
 /**
- * Asks the server once per variant whether it can be bought.
+ * Whether a variant can be bought: as the page's own data say, else the server, which is asked once per variant.
  *
  * @param {string} variantId
- * @returns {Promise<boolean | null>} Null if the server cannot be asked or does not know the variant. Never rejects.
+ * @returns {Promise<boolean | null>} Null if nobody knows. Never rejects.
  */
-export function askForStock(variantId) {
-  const answer = answers.get(variantId) || ask(variantId);
-  answers.set(variantId, answer);
-  return answer;
+export async function findStock(variantId) {
+  const said = stockOnPage(variantId);
+  if (said === null && !answers.has(variantId)) {
+    answers.set(variantId, ask(variantId));
+  }
+  return said ?? /** @type {Promise<boolean | null>} */ (answers.get(variantId));
 }
 
 /**
@@ -39,7 +41,7 @@ async function ask(variantId) {
  * @param {string} variantId
  * @returns {boolean | null} Null if they do not say, or do not speak of this variant.
  */
-export function stockOnPage(variantId) {
+function stockOnPage(variantId) {
   first = first || variantId;
   /** @type {string[]} */
   const words = [];

@@ -8,7 +8,7 @@ import { nearest } from "./selection.js";
  */
 export function themeButtons(element) {
   const selector = element.getAttribute("replaces") || "form [type=submit],form button:not([type])";
-  return /** @type {HTMLElement[]} */ ([...(nearest(element, selector) || [])]);
+  return /** @type {HTMLElement[]} */ (nearest(element, selector));
 }
 
 /**

@@ -114,7 +114,7 @@ function variantOf(element) {
 /** @param {Element} form */
 function addToCart(form) {
   if (form.matches(ADD_FORM)) {
-    const element = nearest(form, ELEMENT)?.[0];
+    const element = nearest(form, ELEMENT)[0];
     const productId = value(form, PRODUCT_FIELD) || element?.getAttribute("product-id");
     const variantId = selectedVariant(form.firstElementChild || form);
     track("added_to_cart", { ...(productId && { productId }), variantId, quantity: Number(value(form, QUANTITY_FIELD)) });
