@@ -159,3 +159,29 @@ def test_a_card_asks_only_when_somebody_comes_to_it_by_mouse_or_keyboard(shop: S
     shop.page.get_by_role("link", name="Other").focus()
     expect(shop.page.locator(".klaviyo-button-container button")).to_have_text("Tell me")
     assert len(asked) == 1
+
+
+def test_on_bigcommerce_its_own_script_comes_with_the_merchants_words(
+    shop: Shop, storefront: Storefront, stub: Stub
+) -> None:
+    asked: list[str] = []
+
+    def element(route: Route) -> None:
+        asked.append(route.request.url)
+        script = "document.forms[0].append(Object.assign(document.createElement('div'), { innerHTML: '%s' }))"
+        notify = '<stockbell-notify variant-id="7" available="false"></stockbell-notify>'
+        route.fulfill(body=script % notify, content_type="text/javascript")
+
+    shop.page.route("**/bigcommerce.js", element)
+    title = '<meta property="og:title" content="Blue mug">'
+    trigger = {"product_page_text": "Tell me", "replace_sold_out": True}
+    modal = {"headline": "{product_name} is gone"}
+    shop.visit({"trigger": trigger, "modal": modal}, platform="bigcommerce", extra=title)
+
+    storefront.button.click()
+
+    expect(storefront.button).to_have_text("Tell me")
+    expect(storefront.dialog).to_have_accessible_name("Blue mug is gone")
+    assert asked == [f"{stub.host}/s/{PUBLIC_KEY}/bigcommerce.js"]
+    script = shop.page.locator("script[src$='bigcommerce.js']")
+    expect(script).to_have_attribute("data-replaces", "#form-action-addToCart")

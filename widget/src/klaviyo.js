@@ -70,6 +70,10 @@ page.klaviyo = Object.assign(page.klaviyo || {}, calls);
  */
 async function enable(trigger, modal) {
   takeOver(modal);
+  if (account.platform === "bigcommerce") {
+    bringBigCommerce(trigger);
+    return;
+  }
   const [, root, handle] = /^(.*)\/products\/([^/]+)/.exec(location.pathname) || [];
   const product = handle ? await readProduct(`${root}/products/${handle}.js`) : null;
   if (product) {
@@ -108,6 +112,30 @@ function takeOver(modal) {
     fields.add("quantity");
   }
   settings.fields = [...fields];
+}
+
+/**
+ * Leaves a BigCommerce store's pages to the script that knows them.
+ *
+ * @param {Options} trigger
+ */
+function bringBigCommerce(trigger) {
+  const title = document.querySelector("meta[property='og:title']")?.getAttribute("content") || "";
+  settings.texts = { "*": { ...fillIn(title), ...(trigger.product_page_text && { button: trigger.product_page_text }) } };
+  const replaces = (trigger.replace_sold_out || trigger.replace_anchor) && { "data-replaces": "#form-action-addToCart" };
+  const script = h("script", { "data-look": "theme", ...replaces });
+  script.src = `${settings.host}/s/${settings.key}/bigcommerce.js`;
+  document.head.append(script);
+}
+
+/**
+ * The shop's words, with the product's name where the merchant wrote a place for it.
+ *
+ * @param {string} title
+ */
+function fillIn(title) {
+  const texts = Object.entries(/** @type {Record<string, string>} */ (settings.texts?.["*"] || {}));
+  return Object.fromEntries(texts.map(([name, text]) => [name, text.replace(/\{product_name\}/g, () => title)]));
 }
 
 /**
@@ -175,11 +203,7 @@ function makeElement(product, trigger, modal, where) {
   element.style.textAlign = trigger[`${where}_text_align`] || "";
   element.style.margin = trigger[`${where}_margin`] || "";
   element.style.padding = trigger[`${where}_padding`] || "";
-  // The product's name where the merchant wrote a place for it.
-  const texts = /** @type {Record<string, string>} */ (settings.texts?.["*"] || {});
-  for (const [name, text] of Object.entries(texts)) {
-    texts[name] = text.replace(/\{product_name\}/g, product.title);
-  }
+  settings.texts = { ...settings.texts, "*": fillIn(product.title) };
   return element;
 }
 
