@@ -105,14 +105,18 @@ def test_the_variant_that_the_page_names_is_a_beginning_where_its_field_says_the
     storefront: Storefront, stub: Stub
 ) -> None:
     stub.availability = {"v2": True, "v3": False}
-    element = '<stockbell-notify variant-id="v1" available="false"></stockbell-notify>'
+    titles = 'product-title="Blue mug" variant-title="Size 1"'
+    element = f'<stockbell-notify variant-id="v1" available="false" {titles}></stockbell-notify>'
     storefront.visit(f'<form><select name="id"><option>v1<option>v2<option>v3</select>{element}</form>')
-    expect(storefront.button).to_be_visible()
+    storefront.open()
+    expect(storefront.dialog).to_contain_text("Blue mug · Size 1")
+    storefront.page.keyboard.press("Escape")
 
     storefront.page.select_option("select", "v2")
     expect(storefront.button).to_be_hidden()
     storefront.page.select_option("select", "v3")
     storefront.sign_up()
+    expect(storefront.dialog).not_to_contain_text("Size 1")
     expect(storefront.status).to_contain_text("as soon as")
     storefront.close.click()
     storefront.page.select_option("select", "v1")

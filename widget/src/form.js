@@ -105,7 +105,10 @@ class NotifyForm {
       this._wish = { variantId, productId: element.getAttribute("product-id") };
       this._reset();
     }
-    const titles = ["product-title", "variant-title"].map((name) => element.getAttribute(name));
+    const [named, ...titles] = ["variant-id", "product-title", "variant-title"].map((name) => element.getAttribute(name));
+    if (named && named !== variantId) {
+      titles.pop(); // It is another variant's.
+    }
     item.textContent = titles.filter(Boolean).join(" · ");
     email.input.value = email.input.value || element.getAttribute("customer-email") || "";
     phone.input.value = phone.input.value || element.getAttribute("customer-phone") || "";
