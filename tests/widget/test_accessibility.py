@@ -1,78 +1,23 @@
 """Nothing that axe-core finds in any state of the widget, in any theme, light and dark (A1); and what it cannot see."""
 
-from collections.abc import Callable
-
 import pytest
 from playwright.sync_api import expect
 
 from tests.widget.conftest import WIDGET
+from tests.widget.states import FIELDS, STATES
 from tests.widget.storefront import Storefront
-from tests.widget.stub import Answer, Stub, accepted, refused
+from tests.widget.stub import Stub, accepted
 from tests.widget.themes import THEMES, button
 
 pytestmark = pytest.mark.browser
 
 AXE = WIDGET / "node_modules" / "axe-core" / "axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-FIELDS = ["phone", "quantity", "marketing"]
 INLINE = '<stockbell-notify product-id="p1" variant-id="v1" available="false" display="inline"></stockbell-notify>'
 # Looked at by a person: what axe cannot decide by itself, and why it is well.
 DECIDED = {
     "color-contrast",  # where a backdrop or a hidden part lies behind text, axe gives no figure; seen in screenshots
 }
-
-State = Callable[[Storefront, Stub], None]
-
-
-def _button(storefront: Storefront, _stub: Stub) -> None:
-    storefront.button.wait_for()
-
-
-def _fallback(storefront: Storefront, stub: Stub) -> None:
-    storefront.cut(f"**{stub.form_path}")
-    storefront.button.click()
-    storefront.element.get_by_role("alert").get_by_role("link").wait_for()
-
-
-def _open(storefront: Storefront, _stub: Stub) -> None:
-    storefront.open()
-
-
-def _mistakes(storefront: Storefront, _stub: Stub) -> None:
-    storefront.open()
-    storefront.email.fill("nonsense")
-    storefront.dialog.locator("#tel").fill("12")
-    storefront.submit.click()
-    expect(storefront.email).to_have_attribute("aria-invalid", "true")
-
-
-def _answered(answer: Answer) -> State:
-    def state(storefront: Storefront, stub: Stub) -> None:
-        stub.subscription_answer = answer
-        storefront.sign_up()
-        expect(storefront.submit).not_to_have_attribute("aria-disabled", "true")
-
-    return state
-
-
-def _sending(storefront: Storefront, stub: Stub) -> None:
-    stub.subscription_answer = accepted(delay_seconds=3)
-    storefront.sign_up()
-    expect(storefront.submit).to_have_attribute("aria-disabled", "true")
-
-
-STATES: dict[str, State] = {
-    "button": _button,
-    "fallback": _fallback,
-    "open": _open,
-    "mistakes": _mistakes,
-    "sending": _sending,
-    "accepted": _answered(accepted()),
-    "confirm": _answered(accepted(confirmation_required=True)),
-    "in_stock": _answered(accepted(in_stock=True)),
-    "refused": _answered(refused(429, "too_many", Retry_After="240")),
-}
-
 
 def faults(storefront: Storefront) -> list[str]:
     """What axe-core finds wrong in the page, and what it leaves to a person and no person has decided."""
