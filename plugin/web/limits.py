@@ -33,8 +33,8 @@ ADDRESS_LIMIT = 20
 """Sign-ups a minute for one e-mail address, over all shops."""
 CONFIRMATIONS_A_DAY = 3
 """Confirmation mails to one address in a day, over all shops: nobody can be bombed with them."""
-EVENTS_LIMIT = 600
-"""Calls a minute from one network address at one shop, behind which a whole office may be."""
+EVENTS_LIMIT = 200
+"""Calls a minute from one network address at one shop, behind which a whole office may be; each holds a few events."""
 SIGN_IN_LIMIT = 10
 """Tries a minute to sign in, by network address and by account."""
 

@@ -37,7 +37,7 @@ def test_sends_what_the_contract_names_and_no_more(storefront: Storefront, stub:
             "variant_id": "v1",
             "product_id": "p1",
             "email": "ada@example.com",
-            "locale": "en-GB",
+            "locale": "en_GB",
             "marketing_consent": False,
             "page_url": f"{stub.shop}/product?variant=v1",
         }

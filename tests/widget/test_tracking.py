@@ -51,6 +51,25 @@ CONSENT_MODE = """
   gtag("consent", "update", %s ? { ad_storage: "granted", ad_user_data: "granted" } : { ad_storage: "granted" });
 </script>
 """
+REGIONS = """
+<script>
+  dataLayer = [];
+  function gtag() {{ dataLayer.push(arguments); }}
+  const denied = {{ ad_storage: "denied", ad_user_data: "denied", region: ["DE", "FR"] }};
+  const granted = {{ ad_storage: "granted", ad_user_data: "granted" }};
+  gtag("consent", "default", {first});
+  gtag("consent", "default", {second});
+</script>
+"""
+# What a tool that has to be fetched knows, and from when on.
+LATE_MS = 1500
+LATE = f"""
+<script>
+  Shopify = {{ loadFeatures: () => setTimeout(() => {{
+    Shopify.customerPrivacy = {{ marketingAllowed: () => true }};
+  }}, {LATE_MS}) }};
+</script>
+"""
 PAGE = "<script>document.documentElement.dataset.stockbellConsent = %s ? 'granted' : 'denied'</script>"
 TOOLS = {"shopify": SHOPIFY, "wix": WIX, "bigcommerce": BIGCOMMERCE, "consent mode": CONSENT_MODE, "page": PAGE}
 
@@ -74,9 +93,10 @@ def visit(storefront: Storefront, body: str, *, query: str = "") -> None:
 
 
 def wait(storefront: Storefront, seconds: float = 4) -> None:
-    """Let time pass on the page, and what it has sent arrive."""
+    """Let time pass on the page, and what it has sent arrive: another request to the same server comes after it."""
     storefront.page.clock.run_for(seconds * 1000)
-    storefront.page.evaluate("() => fetch('/').catch(() => {})")
+    for _ in range(2):  # a first event has to ask whether it may be sent
+        storefront.page.evaluate("host => fetch(host + '/anything').catch(() => {})", storefront.stub.host)
 
 
 def told(stub: Stub, events: int = 0) -> list[tuple[str, ...]]:
@@ -128,6 +148,80 @@ def test_of_several_tools_each_must_have_a_yes(storefront: Storefront, stub: Stu
 def test_global_privacy_control_is_a_no(storefront: Storefront, stub: Stub) -> None:
     storefront.page.add_init_script("Object.defineProperty(navigator, 'globalPrivacyControl', { value: true })")
     visit(storefront, GRANTED + PRODUCT)
+    wait(storefront)
+
+    assert told(stub) == []
+    assert kept(storefront) == []
+
+
+@pytest.mark.parametrize(("first", "second"), [("denied", "granted"), ("granted", "denied")])
+def test_what_holds_in_some_regions_only_is_no_answer(
+    storefront: Storefront, stub: Stub, first: str, second: str
+) -> None:
+    visit(storefront, REGIONS.format(first=first, second=second) + PRODUCT)
+    wait(storefront)
+    assert told(stub) == []
+    assert kept(storefront) == []
+
+    storefront.page.evaluate("() => gtag('consent', 'update', { ad_storage: 'granted', ad_user_data: 'granted' })")
+    wait(storefront)
+    assert told(stub, 1) == [("viewed", "p1", "v1")]
+
+    storefront.page.evaluate("() => gtag('consent', 'update', { ad_storage: 'denied' })")
+    wait(storefront)
+    assert kept(storefront) == []
+
+
+def test_a_tool_that_answers_late_makes_nobody_a_stranger(storefront: Storefront, stub: Stub) -> None:
+    for visits in (1, 2):
+        visit(storefront, LATE + PRODUCT)
+        wait(storefront, 8)
+        told(stub, visits)
+
+    bodies = [request.body for request in stub.asked("POST", f"{STOREFRONT}/events")]
+    assert len({body["visitor_id"] for body in bodies}) == 1
+
+
+def test_an_event_names_the_variant_that_the_element_is_about(storefront: Storefront, stub: Stub) -> None:
+    element = '<stockbell-notify product-id="p1" variant-id="v1" available="true"></stockbell-notify>'
+    form = PRODUCT.replace(ELEMENT, element)
+    wishes = '<form><input type="hidden" name="variation_id" value="old"></form>'
+    options = '<form data-cart-item-add onsubmit="return false"><button>Add this</button></form>'
+    visit(storefront, f"{GRANTED}<div>{wishes}{options}{element.replace('v1', '7').replace('p1', 'p7')}</div>{form}")
+    storefront.page.get_by_role("combobox").select_option("v2")
+    storefront.page.get_by_role("button", name="Add", exact=True).click()
+    storefront.page.get_by_role("button", name="Add this").click()
+
+    assert sorted(told(stub, 2)) == [("added_to_cart", "p1", "v2"), ("added_to_cart", "p7", "7")]
+
+
+def test_a_page_that_nobody_sees_is_not_viewed(storefront: Storefront, stub: Stub) -> None:
+    storefront.page.add_init_script("Object.defineProperty(document, 'hidden', { value: true })")
+    visit(storefront, GRANTED + PRODUCT)
+    wait(storefront)
+
+    assert told(stub) == []
+
+
+def test_a_checkout_is_told_in_one_request_and_once(storefront: Storefront, stub: Stub) -> None:
+    visit(storefront, GRANTED + PRODUCT)
+    for _ in range(3):
+        storefront.page.get_by_role("button", name="Add").click()
+    told(stub, 3)
+    before = len(stub.asked("POST", f"{STOREFRONT}/events"))
+
+    for _ in range(2):
+        storefront.page.get_by_text("Check out").click()
+
+    assert [name for name, *_ in told(stub, 6)][3:] == ["started_checkout"] * 3
+    assert len(stub.asked("POST", f"{STOREFRONT}/events")) == before + 1
+    wait(storefront)
+    assert [name for name, *_ in told(stub)].count("started_checkout") == 3
+
+
+def test_a_blocked_file_is_nobodys_error(storefront: Storefront, stub: Stub) -> None:
+    storefront.cut("**/tracking.js")
+    storefront.visit(GRANTED + PRODUCT)
     wait(storefront)
 
     assert told(stub) == []
@@ -244,4 +338,5 @@ def test_a_shop_that_wants_no_events_loads_nothing(storefront: Storefront, stub:
     storefront.visit(GRANTED + PRODUCT)
     wait(storefront)
 
-    assert [request.path for request in stub.requests] == [f"/s/{STOREFRONT.rsplit('/', 1)[1]}.js"]
+    assert not [request.path for request in stub.requests if "tracking" in request.path]
+    assert kept(storefront) == []

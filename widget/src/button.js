@@ -1,7 +1,7 @@
 import { settings } from "./config.js";
 import { h } from "./dom.js";
 import { labels } from "./labels.js";
-import { pageLanguage, pickLocale } from "./languages.js";
+import { pickLocale } from "./languages.js";
 import { themeButtons } from "./theme.js";
 
 /**
@@ -14,9 +14,9 @@ import { themeButtons } from "./theme.js";
  * @param {ShadowRoot} root
  */
 export function createButton(element, root) {
-  const language = pageLanguage(element) || settings.locale || "en";
+  const language = /** @type {HTMLElement | null} */ (element.closest("[lang]"))?.lang || settings.locale;
   const locale = pickLocale(language, settings.locale);
-  const own = { ...settings.texts?.["*"], ...settings.texts?.[locale] };
+  const own = { ...settings.texts?.["*"], ...settings.texts?.[locale], .../** @type {any} */ (element).texts };
   const label = element.getAttribute("label") || own.button || /** @type {string} */ (labels[locale]);
   const classes =
     element.getAttribute("button-class") ||
@@ -32,22 +32,15 @@ export function createButton(element, root) {
     // Of several buttons on a page each says what it is about.
     button.setAttribute("aria-label", `${label}: ${title}`);
   }
-  /** @param {Record<string, string>} look */
-  const setLook = (look) => {
-    for (const [name, value] of Object.entries(look)) {
-      // Through the object model: allowed by every `style-src`, and no value can reach beyond its own property.
-      container.style.setProperty(`--look-${name}`, value);
-    }
-  };
-
-  setLook(settings.look || {});
+  for (const [name, value] of Object.entries(settings.look || {})) {
+    // Through the object model: allowed by every `style-src`, and no value can reach beyond its own property.
+    container.style.setProperty(`--look-${name}`, value);
+  }
   root.replaceChildren(container);
   if (classes && !given) {
     button.className = classes;
     button.slot = "button";
     element.append(button);
-    const { backgroundColor, color } = getComputedStyle(button);
-    setLook({ accent: backgroundColor, "on-accent": color });
   }
   return { button, container, language, link, locale, own };
 }

@@ -25,7 +25,7 @@ button { margin-top: 8px; min-height: 44px; padding: 0 16px; font: inherit; }
 const ANSWERS = {
   200: "Stockbell knows it",
   403: "Stockbell does not take requests from this address: set the shop's domain to the origin of this page",
-  404: "Stockbell does not know it: is the shop's catalog read, and are the ids those of the feed?",
+  404: "Stockbell does not know it: see whether the shop's catalog is read, and the ids are those of the feed",
 };
 
 /**

@@ -11,12 +11,18 @@
 const filled = asObject("__STOCKBELL_SETTINGS__");
 
 /** @type {Settings} */
-export const settings = filled.key ? filled : { .../** @type {any} */ (document.currentScript)?.dataset, pinned: true };
+export const settings = filled.key ? filled : { ...ownTag()?.dataset, pinned: true };
 
 export const api = `${settings.host}/api/v1/storefront/${settings.key}`;
 
 /** Folder of this build's files. */
 export const files = `${settings.host}/widget/__STOCKBELL_VERSION__/`;
+
+/** This file's tag; content of the page that is named like it, as in `<img name="currentScript">`, is none. */
+function ownTag() {
+  const { currentScript } = document;
+  return currentScript instanceof HTMLScriptElement ? currentScript : null;
+}
 
 /**
  * The form as a page of its own.

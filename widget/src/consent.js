@@ -1,16 +1,25 @@
 /**
  * Whether the shopper has agreed to be remembered for marketing, by the word of the shop's own consent tools.
  *
- * Nobody is asked here and nothing is assumed: where no tool speaks the answer is no, and where several do, each must
- * have a yes.
+ * Nobody is asked here and nothing is assumed: where several tools speak, each must have a yes. A tool says yes (true),
+ * no (false), or that there is no answer yet (null); one that is not there says nothing (undefined).
+ *
+ * @typedef {boolean | null | undefined} Word
  */
 
 const page = /** @type {any} */ (window);
 
-/** @returns {boolean} As things stand now; it may change at any moment. */
-export function isTrackingAllowed() {
-  const words = SOURCES.map(word).filter((found) => found !== null);
-  return words.length > 0 && words.every(Boolean);
+/**
+ * As things stand now; it may change at any moment.
+ *
+ * @returns {boolean | null} Null while there is no answer: nothing is told then, and nothing forgotten either.
+ */
+export function consent() {
+  const words = SOURCES.map(word).filter((found) => found !== undefined);
+  if (words.includes(false)) {
+    return false;
+  }
+  return words.length > 0 && words.every(Boolean) ? true : null;
 }
 
 /** Shopify hands its consent tool out on request only. */
@@ -18,15 +27,18 @@ export function requestShopifysWord() {
   page.Shopify?.loadFeatures?.([{ name: "consent-tracking-api", version: "0.1" }], () => {});
 }
 
-/** @type {(() => boolean | null | undefined)[]} Each says yes, no, or nothing. */
+/** @type {(() => Word)[]} */
 const SOURCES = [fromPage, fromBrowser, fromShopify, fromWix, fromBigCommerce, fromConsentMode];
 
-/** @param {() => boolean | null | undefined} source */
+/**
+ * @param {() => Word} source
+ * @returns {Word}
+ */
 function word(source) {
   try {
-    return source() ?? null;
+    return source();
   } catch {
-    // A tool that is half loaded or replaced says nothing.
+    // A tool that is half loaded or replaced has no answer.
     return null;
   }
 }
@@ -34,40 +46,58 @@ function word(source) {
 /** `<html data-stockbell-consent="granted">`, for shops with a tool that is not known here. */
 function fromPage() {
   const said = document.documentElement.getAttribute("data-stockbell-consent");
-  return said === null ? null : said === "granted";
+  return said === null ? undefined : said === "granted";
 }
 
 /** Global Privacy Control can only say no. */
 function fromBrowser() {
-  return /** @type {any} */ (navigator).globalPrivacyControl ? false : null;
+  return /** @type {any} */ (navigator).globalPrivacyControl ? false : undefined;
 }
 
 /** https://shopify.dev/docs/api/customer-privacy */
 function fromShopify() {
-  // On a Shopify page whose tool has not come yet the answer is no.
-  return page.Shopify?.loadFeatures ? !!page.Shopify.customerPrivacy?.marketingAllowed() : null;
+  const tool = page.Shopify?.customerPrivacy;
+  return tool ? !!tool.marketingAllowed() : page.Shopify?.loadFeatures && null;
 }
 
 /** https://dev.wix.com/docs/build-apps/other/legal-and-security/about-the-consent-policy */
 function fromWix() {
-  return page.consentPolicyManager?.getCurrentConsentPolicy()?.policy.advertising;
+  return page.consentPolicyManager?.getCurrentConsentPolicy().policy.advertising;
 }
 
 /** The cookie that BigCommerce's own banner writes; 4 is the category "targeting". */
 function fromBigCommerce() {
   const cookie = /(?:^|; )bc_consent=([^;]*)/.exec(document.cookie);
-  return cookie ? JSON.parse(decodeURIComponent(cookie[1] || "")).allow.includes(4) : null;
+  return cookie ? JSON.parse(decodeURIComponent(cookie[1] || "")).allow.includes(4) : undefined;
 }
 
-/** Google's consent mode, in which most other tools report: https://developers.google.com/tag-platform/security/guides/consent */
+/**
+ * Google's consent mode, in which most other tools report. A `default` is what holds before the shopper has answered: it
+ * is a yes only where nothing is denied, in no region either, as nobody here knows where the shopper is. An `update`
+ * is the shopper's answer.
+ *
+ * https://developers.google.com/tag-platform/security/guides/consent
+ *
+ * @returns {Word}
+ */
 function fromConsentMode() {
-  /** @type {Record<string, string>} */
-  const state = {};
-  for (const entry of page.dataLayer || []) {
-    if (entry?.[0] === "consent") {
-      Object.assign(state, entry[2]);
-    }
+  const commands = [...(page.dataLayer || [])].filter((entry) => entry?.[0] === "consent");
+  const defaults = commands.filter(([, when]) => when === "default");
+  const updates = commands.filter(([, when]) => when === "update");
+  const everywhere = defaults.filter(([, , values]) => !values.region);
+  if (updates.length) {
+    return isGranted([...everywhere, ...updates]);
   }
-  const said = [state.ad_storage, state.ad_user_data].filter(Boolean);
-  return said.length ? said.every((each) => each === "granted") : null;
+  const words = [isGranted(everywhere), ...defaults.map((each) => isGranted([each]))].filter((each) => each !== undefined);
+  return words.length ? words.every(Boolean) || null : undefined;
+}
+
+/**
+ * @param {any[]} commands In their order: what a later one says of a kind holds.
+ * @returns {boolean | undefined} Undefined if they do not speak of marketing.
+ */
+function isGranted(commands) {
+  const { ad_storage: storage, ad_user_data: data } = Object.assign({}, ...commands.map(([, , values]) => values));
+  const said = [storage, data].filter(Boolean);
+  return said.length ? said.every((each) => each === "granted") : undefined;
 }

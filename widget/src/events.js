@@ -5,6 +5,5 @@
  * @param {"opened" | "subscribed" | "error"} name
  * @param {Record<string, unknown>} detail
  */
-export function emit(element, name, detail) {
+export const emit = (element, name, detail) =>
   element.dispatchEvent(new CustomEvent(`stockbell-${name}`, { bubbles: true, composed: true, detail }));
-}

@@ -11,8 +11,9 @@ const WARNING = "M12 8v5M12 16.2v.1M12 3.5 2.5 20h19z";
  *
  * @param {import("./types.js").FormTexts} texts
  * @param {string[]} asked What the shop asks for besides the address.
+ * @param {string} locale
  */
-export function createView(texts, asked) {
+export function createView(texts, asked, locale) {
   const title = h("h2", { id: "title" });
   const item = h("p", { class: "item" });
   const close = h("button", { type: "button", class: "close", "aria-label": texts.close }, icon(CROSS));
@@ -53,7 +54,7 @@ export function createView(texts, asked) {
   const badge = h("div", { class: "badge" }, icon(CHECK));
   const dialog = h(
     "dialog",
-    { "aria-labelledby": "title", part: "dialog" },
+    { "aria-labelledby": "title", part: "dialog", dir: /ar|he/.test(locale) ? "rtl" : "ltr" },
     h("div", { class: "card" }, badge, title, item, form, close),
   );
 

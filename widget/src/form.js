@@ -57,10 +57,10 @@ class NotifyForm {
    * @param {FormTexts} texts
    */
   constructor(options, texts) {
-    const { container, element, root, settings } = options;
+    const { button, container, element, root, settings } = options;
     this._options = options;
     this._texts = texts;
-    this._view = createView(texts, settings.fields || []);
+    this._view = createView(texts, settings.fields || [], options.locale);
     this._isInline = element.getAttribute("display") === "inline";
     /** @type {State} */
     this._state = "idle";
@@ -68,6 +68,12 @@ class NotifyForm {
     this._wish = null;
     root.adoptedStyleSheets = [...root.adoptedStyleSheets, makeSheet(css)];
     this._listen();
+    const { backgroundColor, color } = getComputedStyle(button);
+    // What stands in the page's own tree has its look from there; without a ground of its own it lends none.
+    if (button.slot && !/^rgba/.test(backgroundColor)) {
+      container.style.setProperty("--look-accent", backgroundColor);
+      container.style.setProperty("--look-on-accent", color);
+    }
     container.append(this._view.dialog);
   }
 
@@ -85,7 +91,7 @@ class NotifyForm {
       }
     };
     dialog.onclose = () => this._options.onClose();
-    close.onclick = () => this._close();
+    close.onclick = () => dialog.close();
     for (const field of [email, phone]) {
       field.input.oninput = () => this._setFieldError(field, "");
     }
@@ -112,6 +118,8 @@ class NotifyForm {
     item.textContent = titles.filter(Boolean).join(" · ");
     email.input.value = email.input.value || element.getAttribute("customer-email") || "";
     phone.input.value = phone.input.value || element.getAttribute("customer-phone") || "";
+    // The dialog could not take the focus in a host that is hidden.
+    element.toggleAttribute("showing", true);
     if (this._isInline) {
       dialog.show();
     } else if (!dialog.open) {
@@ -119,14 +127,6 @@ class NotifyForm {
     }
     email.input.focus();
     emit(element, "opened", { ...this._wish });
-  }
-
-  _close() {
-    const { root } = this._options;
-    this._view.dialog.close();
-    if (this._isInline) {
-      /** @type {HTMLElement} */ (root.querySelector("button")).focus();
-    }
   }
 
   _reset() {
@@ -142,7 +142,7 @@ class NotifyForm {
     if (this._state === "idle") {
       void this._send();
     } else if (this._state === "done") {
-      this._close();
+      this._view.dialog.close();
     } else if (this._state === "in_stock") {
       location.reload();
     }
@@ -187,7 +187,7 @@ class NotifyForm {
       ...(wish.productId && { product_id: wish.productId }),
       email: email.input.value,
       ...(number && { phone: number }),
-      ...(quantity.input.isConnected && { quantity: quantity.input.valueAsNumber || 1 }),
+      ...(quantity.input.isConnected && { quantity: Math.min(Math.max(Math.round(quantity.input.valueAsNumber || 1), 1), 9999) }),
       locale: this._options.language,
       marketing_consent: marketing.checked,
       page_url: publicPageUrl(location.href),

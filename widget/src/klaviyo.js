@@ -40,6 +40,8 @@ const LOOKS = {
 
 /** @type {Options} */
 let account = {};
+/** @type {Record<string, string>} The merchant's texts, with places for the product's name. */
+let words = {};
 
 const calls = {
   /** @param {Options} options */
@@ -101,9 +103,8 @@ const WAYS = ["pointerenter", "touchstart", "focusin"];
  * @param {Options} modal
  */
 function takeOver(modal) {
-  const words = Object.entries(TEXTS).filter(([name]) => modal[name]);
-  const texts = Object.fromEntries(words.map(([name, ours]) => [ours, `${modal[name]}`]));
-  settings.texts = { ...settings.texts, "*": { ...settings.texts?.["*"], ...texts } };
+  const given = Object.entries(TEXTS).filter(([name]) => modal[name]);
+  words = Object.fromEntries(given.map(([name, ours]) => [ours, `${modal[name]}`]));
   const fields = new Set(settings.fields);
   if (account.list) {
     fields.add("marketing");
@@ -121,7 +122,8 @@ function takeOver(modal) {
  */
 function bringBigCommerce(trigger) {
   const title = document.querySelector("meta[property='og:title']")?.getAttribute("content") || "";
-  settings.texts = { "*": { ...fillIn(title), ...(trigger.product_page_text && { button: trigger.product_page_text }) } };
+  const { product_page_text: label } = trigger;
+  settings.texts = { ...settings.texts, "*": { ...settings.texts?.["*"], ...fillIn(title), ...(label && { button: label }) } };
   const replaces = (trigger.replace_sold_out || trigger.replace_anchor) && { "data-replaces": "#form-action-addToCart" };
   const script = h("script", { "data-look": "theme", ...replaces });
   script.src = `${settings.host}/s/${settings.key}/bigcommerce.js`;
@@ -129,13 +131,13 @@ function bringBigCommerce(trigger) {
 }
 
 /**
- * The shop's words, with the product's name where the merchant wrote a place for it.
+ * The merchant's words, with the product's name in its places.
  *
  * @param {string} title
  */
 function fillIn(title) {
-  const texts = Object.entries(/** @type {Record<string, string>} */ (settings.texts?.["*"] || {}));
-  return Object.fromEntries(texts.map(([name, text]) => [name, text.replace(/\{product_name\}/g, () => title)]));
+  const filled = Object.entries(words).map(([name, text]) => [name, text.replace(/\{product_name\}/g, () => title)]);
+  return /** @type {Record<string, string>} */ (Object.fromEntries(filled));
 }
 
 /**
@@ -203,8 +205,7 @@ function makeElement(product, trigger, modal, where) {
   element.style.textAlign = trigger[`${where}_text_align`] || "";
   element.style.margin = trigger[`${where}_margin`] || "";
   element.style.padding = trigger[`${where}_padding`] || "";
-  settings.texts = { ...settings.texts, "*": fillIn(product.title) };
-  return element;
+  return Object.assign(element, { texts: fillIn(product.title) });
 }
 
 /**

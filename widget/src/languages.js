@@ -1,17 +1,6 @@
 import { labels } from "./labels.js";
 
 /**
- * The language of the page around an element, for example `de-AT`; empty if the page does not say.
- *
- * @param {Element} element
- * @returns {string}
- */
-export function pageLanguage(element) {
-  const lang = element.closest("[lang]")?.getAttribute("lang") || "";
-  return lang.trim().replace(/_/g, "-");
-}
-
-/**
  * Picks a language that there are texts in: the page's, the shop's, then English. Regions make no difference.
  *
  * @param {(string | undefined)[]} wanted
@@ -26,5 +15,5 @@ export function pickLocale(...wanted) {
  * @returns {string} `de` for `de-AT`, `nb` for all that is Norwegian.
  */
 export function baseLanguage(tag = "") {
-  return tag.toLowerCase().replace(/-.*/, "").replace(/^n[no]$/, "nb");
+  return tag.toLowerCase().replace(/[-_ ].*/, "").replace(/^n[no]$/, "nb");
 }

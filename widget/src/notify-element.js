@@ -6,7 +6,7 @@ import { loadForm } from "./form-loader.js";
 import { selectedVariant } from "./selection.js";
 import { findStock } from "./stock.js";
 import { makeSheet } from "./styles.js";
-import { hide, themeButtons } from "./theme.js";
+import { themeButtons } from "./theme.js";
 
 const LOOK_MS = 100;
 // A browser that cannot do this goes no further: what the page put inside the element stays.
@@ -30,35 +30,51 @@ export class StockbellNotifyElement extends HTMLElement {
     this._view = null;
     /** @private @type {import("./types.js").Form | null} Made when it is first wanted. */
     this._form = null;
+    /** @private @type {Promise<import("./types.js").Form> | null} The same on its way: a double click opens one form. */
+    this._coming = null;
     /** @private @type {string | null | undefined} The variant that the page names. */
     this._named = undefined;
     /** @private @type {string | null} The variant that stock was looked up for. */
     this._asked = null;
     /** @private @type {boolean | null} */
     this._found = null;
-    /** @private @type {HTMLElement[]} The theme's buttons that are hidden now. */
-    this._replaced = [];
+    /** @private @type {Map<HTMLElement, string>} The theme's buttons that are hidden now, with their own `display`. */
+    this._replaced = new Map();
     /** @private */
-    this._bringBack = () => {};
-    /** @private */
-    this._look = () => this._lookAround();
+    this._look = () => {
+      try {
+        const { variantId } = this;
+        this._show(!!variantId && this._stock(variantId) === false);
+      } catch {
+        // The shop's page must never suffer from this element: whatever went wrong, the button is only not there.
+        this.removeAttribute("showing");
+        this._replace([]);
+      }
+    };
   }
 
   /** The variant asked about; null if none is known. */
   get variantId() {
     const named = this.getAttribute("variant-id");
-    const selected = selectedVariant(this);
     if (this._named !== named) {
       this._named = named;
       /** @private Whether the page's selection tells: where it is the same at first, the name is only a beginning. */
-      this._follows = !named || named === selected;
+      this._follows = !named || (!this.hasAttribute("fixed") && named === selectedVariant(this));
     }
-    return (this._follows && selected) || named;
+    return (this._follows && selectedVariant(this)) || named;
   }
 
   /** What the page says about stock; null if it says nothing, or nothing that is understood. */
   get available() {
-    const { variantId } = this;
+    return this._available(this.variantId);
+  }
+
+  /**
+   * @private
+   * @param {string | null} variantId
+   * @returns {boolean | null}
+   */
+  _available(variantId) {
     // Beside the variant that the page names, it is about that one.
     const word = this._named && this._named !== variantId ? null : this.getAttribute("available");
     const soldOut = this.getAttribute("sold-out")?.split(/\s+/);
@@ -85,27 +101,15 @@ export class StockbellNotifyElement extends HTMLElement {
       const { link } = this._ready();
       link.hidden = true;
       try {
-        this._form = this._form || (await this._createForm());
+        this._coming = this._coming || this._createForm();
+        this._form = await this._coming;
         this._form.open(variantId);
       } catch {
+        this._coming = null;
         // The code did not come, or this browser has no dialogs.
         link.href = hostedForm(variantId);
         link.hidden = false;
         emit(this, "error", { reason: "unreachable", variantId });
-      }
-    }
-  }
-
-  /** @private */
-  _lookAround() {
-    if (this.isConnected) {
-      try {
-        const { variantId } = this;
-        this._show(!!variantId && this._stock(variantId) === false);
-      } catch {
-        // The shop's page must never suffer from this element: whatever went wrong, the button is only not there.
-        this.removeAttribute("showing");
-        this._replace([]);
       }
     }
   }
@@ -116,7 +120,7 @@ export class StockbellNotifyElement extends HTMLElement {
    * @returns {boolean | null}
    */
   _stock(variantId) {
-    const { available } = this;
+    const available = this._available(variantId);
     if (available === null && this._asked !== variantId) {
       this._asked = variantId;
       this._found = null;
@@ -147,16 +151,24 @@ export class StockbellNotifyElement extends HTMLElement {
   }
 
   /**
-   * Hides these buttons of the theme's and no others.
+   * Hides these buttons of the theme's and no others; those hidden before come back as they were.
    *
    * @private
    * @param {HTMLElement[]} buttons
    */
   _replace(buttons) {
-    if (buttons.length !== this._replaced.length || buttons.some((button) => !this._replaced.includes(button))) {
-      this._bringBack();
-      this._bringBack = hide(buttons);
-      this._replaced = buttons;
+    for (const [button, display] of this._replaced) {
+      if (!buttons.includes(button)) {
+        button.style.display = display;
+        this._replaced.delete(button);
+      }
+    }
+    for (const button of buttons) {
+      const { style } = button;
+      if (!this._replaced.has(button)) {
+        this._replaced.set(button, style.display);
+        style.setProperty("display", "none", "important");
+      }
     }
   }
 
@@ -164,7 +176,7 @@ export class StockbellNotifyElement extends HTMLElement {
   _ready() {
     // Themes that renew their sections take buttons away that they do not know.
     if (!this._view?.button.isConnected && !this._form?.isOpen()) {
-      this._form = null;
+      this._form = this._coming = null;
       this._view = createButton(this, this._root);
       const { button } = this._view;
       button.onclick = () => {

@@ -11,20 +11,22 @@ export function start() {
     return;
   }
   customElements.define(NAME, StockbellNotifyElement);
-  Object.assign(window, { stockbell: { open } });
+  window.stockbell = { open };
   document.addEventListener("click", (event) => {
     const trigger = /** @type {HTMLElement | null} */ (
-      /** @type {Element} */ (event.target).closest("[data-stockbell-open]")
+      /** @type {Element} */ (event.target).closest?.("[data-stockbell-open]")
     );
     if (trigger) {
       event.preventDefault();
+      trigger.focus();
       const variantId = trigger.dataset.stockbellOpen;
       void (variantId ? open(variantId) : /** @type {any} */ (nearest(trigger, NAME)[0])?.open());
     }
   });
   const extra = location.hash === "#stockbell-check" ? "check" : settings.events && "tracking";
   if (extra) {
-    void import(`${files}${extra}.js`).then((module) => module.start(settings));
+    // Some blockers stop files that watch; nobody needs to hear of it.
+    import(`${files}${extra}.js`).then((module) => module.start(settings)).catch(() => {});
   }
 }
 

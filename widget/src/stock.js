@@ -27,13 +27,19 @@ export async function findStock(variantId) {
 async function ask(variantId) {
   try {
     const response = await fetch(`${api}/variants/${encodeURIComponent(variantId)}`, { credentials: "omit" });
-    return response.ok ? (await response.json()).available : null;
+    if (response.ok) {
+      return (await response.json()).available;
+    }
   } catch {
-    // Not kept: the next look at this variant asks again.
-    answers.delete(variantId);
-    return null;
+    // No answer is like a bad one.
   }
+  // Not kept: who comes back to this variant asks again.
+  answers.delete(variantId);
+  return null;
 }
+
+/** Stands where a page's data name the variant. */
+const NAMED = "§§";
 
 /**
  * What the page's own data say: schema.org's `availability` in JSON-LD.
@@ -48,16 +54,17 @@ function stockOnPage(variantId) {
   let word = "";
   for (const { textContent } of document.querySelectorAll("script[type='application/ld+json']")) {
     try {
-      const named = new RegExp(`\\b${variantId}\\b`);
       // From the inside out: the first part that names the variant is the smallest.
       JSON.parse(textContent || "", (key, part) => {
-        const json = JSON.stringify(part);
         if (key === "availability") {
-          words.push(json);
-        } else if (/"availability":/.test(json) && named.test(json)) {
+          words.push(part);
+        }
+        const json = part?.offers || part?.availability ? JSON.stringify(part) : "";
+        if (/"availability":/.test(json) && json.includes(NAMED)) {
           word = word || json;
         }
-        return part;
+        // Whole, or in an address; a price may be the same number.
+        return /id|sku|url/i.test(key) && `${part}`.split(/[/=&#]/).includes(variantId) ? NAMED : part;
       });
     } catch {
       // Not ours to mend.

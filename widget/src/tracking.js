@@ -3,13 +3,14 @@
  * the shop has turned it on, and silent until the shop's consent tool says yes: before that nothing is sent, kept or
  * remembered for later. When the consent is taken back, what was kept in the browser is deleted.
  */
-import { isTrackingAllowed, requestShopifysWord } from "./consent.js";
+import { consent, requestShopifysWord } from "./consent.js";
 import { nearest, selectedVariant } from "./selection.js";
 
 /**
  * @typedef {"viewed" | "added_to_cart" | "started_checkout"} EventType
  * @typedef {{ productId?: string | null, variantId?: string | null, quantity?: number }} Subject
  * @typedef {Subject & { at: number }} CartLine
+ * @typedef {import("../stockbell.js").StockbellNotifyElement} StockbellElement
  */
 
 const LOOK_MS = 1000;
@@ -53,7 +54,13 @@ export function start({ host, key }) {
   setInterval(look, LOOK_MS);
   document.addEventListener("submit", ({ target }) => addToCart(/** @type {Element} */ (target)), true);
   document.addEventListener("click", ({ target }) => startCheckout(/** @type {Element} */ (target)), true);
-  Object.assign(/** @type {any} */ (window).stockbell, { track });
+  document.addEventListener("visibilitychange", send);
+  Object.assign(/** @type {any} */ (window).stockbell, {
+    track: (/** @type {EventType} */ type, /** @type {Subject} */ subject) => {
+      track(type, subject);
+      send();
+    },
+  });
 }
 
 /**
@@ -62,7 +69,7 @@ export function start({ host, key }) {
  */
 function track(type, subject) {
   const { productId, variantId } = subject;
-  if ((productId || variantId) && isTrackingAllowed()) {
+  if ((productId || variantId) && consent()) {
     queue.push({
       event_id: newId(),
       type,
@@ -74,24 +81,25 @@ function track(type, subject) {
     if (type === "added_to_cart") {
       keep(CART, JSON.stringify([...cart(), { ...subject, at: Date.now() }].slice(-MOST_LINES)));
     }
-    void flush();
   }
 }
 
 function look() {
-  if (!isTrackingAllowed()) {
+  const word = consent();
+  if (word === false) {
     forget();
-    return;
   }
-  const product = productOfPage();
-  const now = product ? `${product.getAttribute("product-id")} ${variantOf(product) || ""}` : "";
-  if (product && now === seen && !viewed.has(now) && viewed.size < MOST_VIEWS) {
-    viewed.add(now);
-    track("viewed", { productId: product.getAttribute("product-id"), variantId: variantOf(product) });
-  }
-  seen = now;
-  if (queue.length && Date.now() > nextTry) {
-    void flush();
+  // A page that is loaded ahead, or lies behind others, is not looked at.
+  if (word && !document.hidden) {
+    const product = productOfPage();
+    const subject = product && { productId: product.getAttribute("product-id"), variantId: product.variantId };
+    const now = subject ? `${subject.productId} ${subject.variantId || ""}` : "";
+    if (subject && now === seen && !viewed.has(now) && viewed.size < MOST_VIEWS) {
+      viewed.add(now);
+      track("viewed", subject);
+    }
+    seen = now;
+    send();
   }
 }
 
@@ -100,24 +108,23 @@ function look() {
  * are a product's.
  */
 function productOfPage() {
-  const elements = [...document.querySelectorAll(ELEMENT)];
+  const elements = /** @type {StockbellElement[]} */ ([...document.querySelectorAll(ELEMENT)]);
   const products = new Set(elements.map((element) => element.getAttribute("product-id")));
   const isProductPage = products.size === 1 || document.querySelector("meta[property='og:type'][content*=product]");
   return (isProductPage && elements[0]) || null;
 }
 
-/** @param {Element} element */
-function variantOf(element) {
-  return element.getAttribute("variant-id") || selectedVariant(element);
-}
-
 /** @param {Element} form */
 function addToCart(form) {
   if (form.matches(ADD_FORM)) {
-    const element = nearest(form, ELEMENT)[0];
-    const productId = value(form, PRODUCT_FIELD) || element?.getAttribute("product-id");
-    const variantId = selectedVariant(form.firstElementChild || form);
-    track("added_to_cart", { ...(productId && { productId }), variantId, quantity: Number(value(form, QUANTITY_FIELD)) });
+    const named = value(form, PRODUCT_FIELD);
+    const around = /** @type {StockbellElement | undefined} */ (form.querySelector(ELEMENT) || nearest(form, ELEMENT)[0]);
+    // The element knows best what is chosen, if it is about this form's product.
+    const element = around && (!named || around.getAttribute("product-id") === named) ? around : null;
+    const variantId = element ? element.variantId : selectedVariant(form.firstElementChild || form);
+    const productId = element ? element.getAttribute("product-id") : named || null;
+    track("added_to_cart", { productId, variantId, quantity: Number(value(form, QUANTITY_FIELD)) });
+    send();
   }
 }
 
@@ -127,6 +134,11 @@ function startCheckout(target) {
     for (const line of cart()) {
       track("started_checkout", line);
     }
+    if (consent()) {
+      // Told once. What is bought or taken out of the cart after that is not for a page to know.
+      keep(CART, "[]");
+    }
+    send();
   }
 }
 
@@ -139,6 +151,12 @@ function value(form, selector) {
 }
 
 /** Sends what has gathered. What does not arrive is tried again, after longer and longer times. */
+function send() {
+  if (queue.length && Date.now() > nextTry && consent()) {
+    void flush();
+  }
+}
+
 async function flush() {
   const events = queue;
   queue = [];

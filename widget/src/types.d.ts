@@ -49,11 +49,13 @@ export interface FormTexts {
 /** What the element lends to the form. */
 export interface FormPart {
   element: HTMLElement;
+  /** What opens the form: ours, or one in the page's own tree. */
+  button: HTMLElement;
   root: ShadowRoot;
   /** Carries the look and the language; the dialog goes in here. */
   container: HTMLElement;
   /** The page's language, as it says it: `de-AT`. */
-  language: string;
+  language: string | undefined;
   /** The language of the texts, as a two-letter code. */
   locale: string;
   /** The shop's own wording. */
@@ -87,7 +89,7 @@ export interface SubscriptionRequest {
   email: string;
   phone?: string;
   quantity?: number;
-  locale: string;
+  locale: string | undefined;
   marketing_consent: boolean;
   page_url: string;
   /** Filled in by robots only. */
