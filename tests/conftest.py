@@ -18,6 +18,7 @@ from plugin.runtime import Runtime
 from plugin.settings import Settings
 from tests.factories import ShopKeys, make_shop
 from tests.sink import MailSink
+from tests.site import Site
 
 # How long an example takes says more about the machine than about the code.
 hypothesis_settings.register_profile("stockbell", deadline=None)
@@ -94,6 +95,14 @@ def sink() -> Iterator[MailSink]:
     """A mail server that keeps what it gets, and misbehaves when told to."""
     with MailSink() as server:
         yield server
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A web server of somebody else's."""
+    site = Site()
+    yield site
+    site.close()
 
 
 @pytest.fixture

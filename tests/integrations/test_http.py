@@ -23,7 +23,7 @@ from integrations.errors import (
     UnreachableError,
 )
 from integrations.http import MAX_REDIRECTS, HTTPClient, retry_after_seconds
-from tests.integrations.conftest import Site
+from tests.site import Site
 
 
 def read(client: HTTPClient, address: str, *, max_bytes: int = 10_000_000, max_seconds: float = 5) -> bytes:

@@ -9,7 +9,7 @@ import pytest
 from integrations.errors import ForbiddenAddressError, IntegrationError, UnreachableError
 from integrations.http import HTTPClient
 from integrations.network import is_loopback, is_public
-from tests.integrations.conftest import Site
+from tests.site import Site
 
 PRIVATE_HOSTS = [
     # loopback in every spelling that a resolver understands

@@ -8,8 +8,8 @@ from integrations.errors import NotSupportedError, PayloadError, SignatureError
 from integrations.http import HTTPClient
 from integrations.platforms.custom.adapter import CustomAdapter
 from integrations.types import ShopConnection
-from tests.integrations.conftest import Site
 from tests.platforms.custom import DemoShop, create_shop_app, serve
+from tests.site import Site
 
 FEED = '[{"id": "a", "link": "https://shop.example/a", "inventory_quantity": 2}]'
 

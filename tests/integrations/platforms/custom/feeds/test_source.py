@@ -9,7 +9,7 @@ from integrations.http import HTTPClient
 from integrations.platforms.custom.feeds import source
 from integrations.platforms.custom.feeds.source import fetch_feed
 from integrations.types import CatalogBookmark
-from tests.integrations.conftest import Site
+from tests.site import Site
 
 NOTHING_KNOWN = CatalogBookmark()
 
