@@ -72,6 +72,8 @@ class Response:
     """Names in any case."""
     content: bytes
     host: str
+    url: str
+    """Where the answer came from, after redirects."""
 
     def json(self) -> Any:
         """The body as JSON.
@@ -230,7 +232,7 @@ class HTTPClient:
             blocks = StreamedResponse(response, edge, max_bytes).iter_raw()
             encoding = response.headers.get("content-encoding", "identity")
             body = b"".join(decode(blocks, encoding, max_bytes))
-        return Response(response.status_code, response.headers, body, response.url.host)
+        return Response(response.status_code, response.headers, body, response.url.host, str(response.url))
 
     def close(self) -> None:
         """Close the connections that are kept open."""

@@ -6,6 +6,8 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -18,6 +20,7 @@ from integrations import PLATFORMS
 from plugin import log
 from plugin.domain import catalog, merchants, shops
 from plugin.domain.errors import FieldError
+from plugin.domain.shops import Shop
 from plugin.domain.simulation import ScenarioError, simulate
 from plugin.embedded import EmbeddedError
 from plugin.runtime import Runtime, now, running_settings
@@ -157,11 +160,20 @@ def shop_create(platform: str, name: str, domain: str, feed: str) -> None:
 def shop_webhook_secret(shop_id: int) -> None:
     """Print the secret with which a custom shop signs its webhooks."""
     runtime = _runtime()
+    click.echo(shops.webhook_secret(runtime.secret_key, _shop(runtime, shop_id)))
+
+
+def _shop(runtime: Runtime, shop_id: int) -> Shop:
+    """The shop with this number.
+
+    Raises:
+        FieldError: there is none.
+    """
     with runtime.engine.connect() as database:
         found = shops.by_id(database, shop_id)
     if found is None:
         raise FieldError("shop", f"there is no shop {shop_id}")
-    click.echo(shops.webhook_secret(runtime.secret_key, found))
+    return found
 
 
 def _feed(feed: str) -> str:
@@ -193,17 +205,42 @@ def merchant_add(shop_id: int, email: str, password: str, *, new_password: bool)
         validate_email(email, check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError as error:
         raise FieldError("email", f"is no e-mail address: {error}") from error
-    engine = _runtime().engine
-    with engine.connect() as database:
-        if shops.by_id(database, shop_id) is None:
-            raise FieldError("shop", f"there is no shop {shop_id}")
+    runtime = _runtime()
+    _shop(runtime, shop_id)
     password = password or click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    with engine.begin() as database:
+    with runtime.engine.begin() as database:
         given = merchants.add_merchant(
             database, email=email, password=password, shop_id=shop_id, new_password=new_password
         )
     kept = "" if given else " The account had a password already, which was kept (--new-password replaces it)."
     click.echo(f"{email} can sign in at /merchant/.{kept}")
+
+
+@cli.group()
+def snippet() -> None:
+    """What shops put into their pages."""
+
+
+@snippet.command("check")
+@click.option("--shop", "shop_id", type=int, required=True)
+@click.option("--page", required=True, help="A page of the shop: https://shop.example/products/mug")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def snippet_check(shop_id: int, page: str, *, as_json: bool) -> None:
+    """Look at a page of a shop: does the snippet work there? Ends with 1 unless all is well."""
+    from plugin.snippet_check import check_page, is_well  # noqa: PLC0415 (brings in what only this command needs)
+
+    with closing(_runtime()) as runtime:
+        findings = check_page(runtime, _shop(runtime, shop_id), page)
+    well = is_well(findings)
+    if as_json:
+        found = [{**asdict(each), "state": each.state} for each in findings]
+        click.echo(json.dumps({"page": page, "well": well, "findings": found}, ensure_ascii=False))
+    else:
+        for each in findings:
+            click.echo(f"{ {True: 'ok ', False: 'BAD', None: '?  '}[each.ok] }  {each.part}: {each.finding}")
+            if each.remedy:
+                click.echo(f"     {each.remedy}")
+    sys.exit(0 if well else 1)
 
 
 @cli.group("catalog")

@@ -1,4 +1,6 @@
-"""One variant, as the widget and pages for shoppers show it."""
+"""Variants, as the widget and pages for shoppers show them."""
+
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, RowMapping, text
 
@@ -26,4 +28,18 @@ def item(database: Connection, shop_id: int, variant_id: str) -> RowMapping | No
 _ITEM = text(
     "SELECT variant_id, product_title, variant_title, url, image_url, available, overrides FROM variant"
     " WHERE shop_id = :shop AND variant_id = :variant AND removed_at IS NULL"
+)
+
+
+def named(
+    database: Connection, shop_id: int, variant_ids: Collection[str], product_ids: Collection[str]
+) -> Sequence[RowMapping]:
+    """Id, product, units and overrides of those variants that the shop sells, and of all variants of those products."""
+    values = {"shop": shop_id, "variants": list(variant_ids), "products": list(product_ids)}
+    return database.execute(_NAMED, values).mappings().all()
+
+
+_NAMED = text(
+    "SELECT variant_id, product_id, available, overrides FROM variant WHERE shop_id = :shop AND removed_at IS NULL"
+    " AND (variant_id = ANY(:variants) OR product_id = ANY(:products))"
 )

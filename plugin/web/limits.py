@@ -37,6 +37,8 @@ EVENTS_LIMIT = 200
 """Calls a minute from one network address at one shop, behind which a whole office may be; each holds a few events."""
 SIGN_IN_LIMIT = 10
 """Tries a minute to sign in, by network address and by account."""
+PAGE_LOOK_LIMIT = 10
+"""Looks a minute at the pages of one shop, by its merchants."""
 
 
 class _Counter(NamedTuple):
@@ -101,6 +103,17 @@ def check_sign_in(account: str) -> None:
     """
     network = _this_minute(f"sign-in:{_hashed(request.remote_addr or '')}")
     if max(_count(network, _this_minute(f"sign-in:{_hashed(account.lower())}"))) > SIGN_IN_LIMIT:
+        _refuse()
+
+
+def check_page_look(shop: Shop) -> None:
+    """Count a look at one of a shop's pages, for which a thread waits.
+
+    Raises:
+        APIError: 429.
+    """
+    (looks,) = _count(_this_minute(f"page-look:{shop.id}"))
+    if looks > PAGE_LOOK_LIMIT:
         _refuse()
 
 

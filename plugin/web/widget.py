@@ -32,7 +32,7 @@ def init_app(app: Flask) -> None:
 
 
 @cache
-def _manifest() -> Mapping[str, Any]:
+def manifest() -> Mapping[str, Any]:
     """What the build has made.
 
     Raises:
@@ -45,7 +45,17 @@ def _manifest() -> Mapping[str, Any]:
 @cache
 def _built(name: str) -> str:
     """The text of a file of the build."""
-    return (DIST / str(_manifest()["version"]) / name).read_text("utf-8")
+    return (DIST / str(manifest()["version"]) / name).read_text("utf-8")
+
+
+def file_of(name: str) -> Path:
+    """The file that is served under a name; a build that is no longer here is served from the present one.
+
+    Args:
+        name: the build's version and the file, with a slash between them.
+    """
+    path = DIST / name
+    return path if path.is_file() else DIST / str(manifest()["version"]) / path.name
 
 
 @blueprint.get("/s/<key:public_key>.js")
@@ -130,13 +140,13 @@ def asset(name: str) -> ResponseReturnValue:
     """
     if not ASSET.fullmatch(name):
         abort(404)
-    path, cached = DIST / name, f"public, max-age={IMMUTABLE_SECONDS}, immutable"
-    if not path.is_file():
-        path, cached = DIST / str(_manifest()["version"]) / path.name, f"public, max-age={LOADER_SECONDS}"
+    path = file_of(name)
     if not path.is_file():
         abort(404)
     response = Response(path.read_bytes(), mimetype="text/javascript")
-    response.headers["Cache-Control"] = cached
+    is_own = path == DIST / name
+    lasting = f"max-age={IMMUTABLE_SECONDS}, immutable" if is_own else f"max-age={LOADER_SECONDS}"
+    response.headers["Cache-Control"] = f"public, {lasting}"
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     compress(response)

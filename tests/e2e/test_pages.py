@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, Request, expect
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from werkzeug.serving import make_server
 
 from plugin.domain import merchants
@@ -19,6 +19,7 @@ from plugin.mailbox.store import MailStore
 from plugin.runtime import Runtime, now
 from tests.factories import ShopKeys, change, join, load, make_shop, set_stock, states
 from tests.plugin.web.support import link
+from tests.site import Site
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -236,6 +237,32 @@ def test_merchant_changes_settings_and_tells_people(page: Page, engine: Engine, 
     page.get_by_role("button", name="Notify 2 now").click()
     expect(page.get_by_role("status")).to_contain_text("2 people are being told.")
     assert set(states(engine, merchant).values()) == {"released"}
+
+
+def test_merchant_checks_a_page_with_the_keyboard_alone(
+    page: Page, engine: Engine, merchant: ShopKeys, site: Site
+) -> None:
+    with engine.begin() as database:
+        database.execute(text("UPDATE shop SET domain = :origin"), {"origin": site.origin})
+    long = "x" * 100
+    site.answer("/mug", body=f"<script src=/{long}/s/{merchant.public_key}.js></script>".encode())
+    sign_in(page)
+    field = page.get_by_label("Address of a product page")
+
+    field.fill("https://elsewhere.example/mug")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("Not checked")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_have_accessible_description(re.compile("page of this shop"))
+    assert_no_faults(page)
+
+    field.fill(f"{site.origin}/mug")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Check a page")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("listitem").filter(has_text="Script: not ok.")).to_contain_text(long)
+    expect(page.get_by_role("heading", name="Snippet")).to_be_in_viewport()
+    assert_no_faults(page)
 
 
 @pytest.mark.parametrize("path", ["/merchant/sign-in", "/mailbox?reload=off", "/nothing", "/u/nothing"])

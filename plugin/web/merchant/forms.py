@@ -46,6 +46,16 @@ class SignInForm(FlaskForm):  # type: ignore[misc]
     password = PasswordField("Password", validators=[DataRequired("Please enter your password.")])
 
 
+class CheckPageForm(FlaskForm):  # type: ignore[misc]
+    """Which page of the shop to look at."""
+
+    page = StringField(
+        "Address of a product page",
+        description="Best of a product that is sold out.",
+        validators=[DataRequired("Enter the address of a page of your shop.")],
+    )
+
+
 class SettingsForm(FlaskForm):  # type: ignore[misc]
     """The rules, how people are asked, and who writes to them."""
 
@@ -84,6 +94,7 @@ class SettingsForm(FlaskForm):  # type: ignore[misc]
         """The form with the shop's settings."""
         per_unit = shop.rules.customers_per_unit
         return cls(
+            formdata=None,  # not what another form of the page has sent
             minimum_inventory=shop.rules.minimum_inventory,
             notify="all" if per_unit == "all" else "per_unit",
             customers_per_unit=1 if per_unit == "all" else per_unit,

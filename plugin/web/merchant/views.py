@@ -1,6 +1,6 @@
 """Sign-in, and one page per shop: the rules, the lines, what needs a look."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from http import HTTPStatus
 
@@ -8,11 +8,13 @@ from flask import Blueprint, Flask, abort, current_app, flash, g, redirect, rend
 from flask.typing import ResponseReturnValue
 
 from plugin.domain import catalog, merchants, overview, shops
+from plugin.domain.errors import FieldError
 from plugin.domain.shops import Shop
 from plugin.runtime import now
+from plugin.snippet_check import Finding, check_page, is_well
 from plugin.web import actions, limits
 from plugin.web.errors import APIError
-from plugin.web.merchant.forms import SettingsForm, SignInForm
+from plugin.web.merchant.forms import CheckPageForm, SettingsForm, SignInForm
 from plugin.web.parts import runtime
 from plugin.web.schemas import CONTROL
 
@@ -102,7 +104,7 @@ def home() -> ResponseReturnValue:
 @with_shop
 def shop_page(shop: Shop) -> ResponseReturnValue:
     """Everything about one shop."""
-    return _page(shop, SettingsForm.of(shop))
+    return _page(shop)
 
 
 @blueprint.post("/shops/<int:shop_id>/settings")
@@ -162,6 +164,23 @@ def sync(shop: Shop) -> ResponseReturnValue:
     return redirect(url_for("merchant.shop_page", shop_id=shop.id))
 
 
+@blueprint.post("/shops/<int:shop_id>/check-page")
+@with_shop
+def check(shop: Shop) -> ResponseReturnValue:
+    """Look whether the snippet works on a page of the shop."""
+    form = CheckPageForm()
+    if form.validate_on_submit():
+        try:
+            limits.check_page_look(shop)
+            return _page(shop, check_form=form, findings=check_page(runtime(), shop, form.page.data))
+        except FieldError as error:
+            form.page.errors = [f"This {error.message}."]
+        except APIError as error:
+            form.page.errors = ["Too many checks. Wait a minute, then try again."]
+            return _page(shop, check_form=form), error.status, error.headers
+    return _page(shop, check_form=form), 422
+
+
 def _own_shops() -> list[Shop]:
     if "own_shops" not in g:
         with runtime().engine.connect() as database:
@@ -170,12 +189,20 @@ def _own_shops() -> list[Shop]:
     return own
 
 
-def _page(shop: Shop, form: SettingsForm) -> str:
+def _page(
+    shop: Shop,
+    form: SettingsForm | None = None,
+    check_form: CheckPageForm | None = None,
+    findings: Sequence[Finding] = (),
+) -> str:
     with runtime().engine.connect() as database:
         return render_template(
             "merchant/shop.html",
             shop=shop,
-            form=form,
+            form=form or SettingsForm.of(shop),
+            check_form=check_form or CheckPageForm(formdata=None),
+            findings=findings,
+            well=is_well(findings),
             waiting=overview.waiting(database, shop),
             failed_webhooks=overview.failed_webhooks(database, shop.id),
             counts=overview.message_counts(database, shop.id),

@@ -46,7 +46,7 @@ COVERED_HERE = {
 }
 COVERED_BY_THE_MERCHANT_PAGES_TESTS = {
     f"merchant.{name}"
-    for name in ("sign_in", "sign_out", "home", "shop_page", "settings", "notify_now", "try_again", "sync")
+    for name in ("sign_in", "sign_out", "home", "shop_page", "settings", "notify_now", "try_again", "sync", "check")
 }
 COVERED_BY_THE_WEBHOOKS_TESTS = {"webhooks.Webhooks"}
 COVERED_BY_THE_SHOPPER_EVENTS_TESTS = {"storefront.Events"}

@@ -37,7 +37,7 @@ def dist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def forget() -> None:
     """What the process remembers of the build."""
-    widget._manifest.cache_clear()
+    widget.manifest.cache_clear()
     widget._built.cache_clear()
 
 

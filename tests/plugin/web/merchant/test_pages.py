@@ -157,6 +157,7 @@ def test_forms_from_elsewhere_are_refused(
         f"{base}/settings",
         f"{base}/notify-now",
         f"{base}/sync",
+        f"{base}/check-page",
         f"{base}/messages/1/try-again",
         "/merchant/sign-in",
         "/merchant/sign-out",
@@ -307,7 +308,7 @@ def test_another_merchants_shop_is_not_found(signed_in: FlaskClient, engine: Eng
     base = f"/merchant/shops/{other.id}"
 
     assert signed_in.get(f"{base}/").status_code == 404
-    for path in ("settings", "notify-now", "sync", f"messages/{number}/try-again"):
+    for path in ("settings", "notify-now", "sync", "check-page", f"messages/{number}/try-again"):
         assert send(signed_in, f"{base}/{path}", {**SETTINGS, "variant_id": "v1"}).status_code == 404
     own = f"/merchant/shops/{merchant.id}/messages/{number}/try-again"
     assert send(signed_in, own).status_code == 404
