@@ -7,14 +7,10 @@ from playwright.sync_api import Page, expect
 
 from tests.widget.storefront import Storefront
 from tests.widget.stub import PUBLIC_KEY, Stub
-from tests.widget.themes import THEMES, Theme, button
+from tests.widget.themes import THEMES, Theme, button, serve
 
 pytestmark = pytest.mark.browser
 
-STRICT = (
-    "default-src 'none'; script-src 'nonce-abc'; style-src 'self'; connect-src {host}; img-src 'self';"
-    " require-trusted-types-for 'script'"
-)
 # Looks as often as the screen is drawn, from the moment at which the theme has changed the page. The time for which a
 # busy machine keeps the whole page waiting does not count.
 SHOWN_AFTER = """async ([selector, wanted]) => {
@@ -43,15 +39,8 @@ def theme(request: pytest.FixtureRequest) -> Theme:
 @pytest.fixture
 def page(storefront: Storefront, stub: Stub, theme: Theme) -> Iterator[Page]:
     """The theme's product page, with the widget's script."""
-    is_strict = theme.name == "strict"
-    nonce = ' nonce="abc"' if is_strict else ""
-    script = f'<script src="{stub.script}" async{nonce}></script>'
-    html = theme.html.replace("%SCRIPT%", script).replace("%NONCE%", nonce)
-    policy = {"Content-Security-Policy": STRICT.format(host=stub.host)} if is_strict else {}
-    stub.pages["/products/mug"] = (policy, html)
-    stub.pages["/theme.css"] = ({"Content-Type": "text/css"}, "body { font: 16px sans-serif; }")
     page = storefront.page
-    page.goto(f"{stub.shop}/products/mug")
+    page.goto(serve(stub, theme))
     page.wait_for_function("() => customElements.get('stockbell-notify')")
     yield page
     page.evaluate("() => { delete window.changedAt; }")
