@@ -26,7 +26,7 @@ lint: ## check style, types, the widget and the Shopify extension
 	@.ci/with-node npm --prefix widget run --silent check
 	@.ci/with-node npm --prefix snippets/shopify run --silent check
 
-bench: setup ## measure, as ratios to a floor of the same run
+bench: setup ## measure, as ratios to a floor of the same run (Lighthouse: python -m bench lighthouse)
 	@.venv/bin/python -m bench
 
 chaos: ## play restocks under kills and cut connections (CHAOS_ARGS="--seeds 1-200 --parallel 3")
@@ -42,7 +42,7 @@ pictures: ## make the README's pictures anew
 	@.venv/bin/python docs/pictures.py
 
 clean: ## remove everything that was installed or built (not .stockbell/, which holds data)
-	rm -rf .venv .cache widget/dist widget/node_modules snippets/shopify/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .cache widget/dist widget/node_modules snippets/shopify/node_modules bench/lighthouse/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help setup run test lint bench chaos engine pictures clean

@@ -1,7 +1,6 @@
 """A real Chromium for tests: the system's own, driven by Playwright."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,24 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.chromium import FLAGS, find_chromium
+
 # Where `make test` lets Playwright put a browser of its own when the system has none.
 PLAYWRIGHTS_OWN = Path(__file__).parents[1] / ".cache" / "playwright"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-def find_chromium() -> str | None:
-    """The path of the browser to use: `STOCKBELL_CHROMIUM`, else the first one found on PATH, else None."""
-    names = ("chromium", "chromium-browser", "google-chrome", "/usr/bin/chromium")
-    found = (shutil.which(name) for name in names)
-    return os.environ.get("STOCKBELL_CHROMIUM") or next((path for path in found if path), None)
 
 
 @contextmanager
