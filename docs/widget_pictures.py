@@ -128,7 +128,9 @@ PICTURES_TO_MAKE = [
 @contextmanager
 def _tab(browser: Browser, stub: Stub, width: int, scheme: Literal["light", "dark"]) -> Iterator[Storefront]:
     size = {"width": width, "height": SIZES[width]}
-    context = browser.new_context(color_scheme=scheme, reduced_motion="reduce", device_scale_factor=2 if width < 500 else 1)
+    context = browser.new_context(
+        color_scheme=scheme, reduced_motion="reduce", device_scale_factor=2 if width < 500 else 1
+    )
     context.set_default_timeout(5000)
     storefront = Storefront(context.new_page(), stub)
     storefront.page.set_viewport_size({"width": size["width"], "height": size["height"]})
@@ -173,13 +175,15 @@ def _sheet(browser: Browser, width: int, scheme: str) -> None:
     """One picture of all that were made in a width and scheme, with their names."""
     folder = BUILD / f"{width}-{scheme}"
     figures = "".join(
-        f"<figure><img src='file://{path}'><figcaption>{path.stem}</figcaption></figure>" for path in sorted(folder.glob("*.png"))
+        f"<figure><img src='file://{path}'><figcaption>{path.stem}</figcaption></figure>"
+        for path in sorted(folder.glob("*.png"))
     )
     columns = SHEET_COLUMNS[width]
     _compose(
         browser,
-        f"<style>body {{ margin: 16px; background: #d8d8de; font: 14px sans-serif; display: grid; gap: 16px;"
-        f" grid-template-columns: repeat({columns}, 1fr); }} figure {{ margin: 0; }} img {{ width: 100%; }}</style>{figures}",
+        "<style>body { margin: 16px; background: #d8d8de; font: 14px sans-serif; display: grid; gap: 16px;"
+        f" grid-template-columns: repeat({columns}, 1fr); }} figure {{ margin: 0; }} img {{ width: 100%; }}</style>"
+        f"{figures}",
         BUILD / f"{width}-{scheme}.png",
         (1800, 600),
     )
@@ -189,7 +193,8 @@ def _for_the_readme(browser: Browser) -> None:
     """The dialog on a desktop and on two phones."""
     shown = [_path("look", 1280, "light"), _path("accepted", 360, "dark"), _path("Arabic", 360, "light")]
     images = "".join(f"<img src='file://{path}'>" for path in shown)
-    style = "body { margin: 0; padding: 20px; display: flex; gap: 20px; background: #e9e9ee; } img { height: 640px; border-radius: 10px; }"
+    style = "body { margin: 0; padding: 20px; display: flex; gap: 20px; background: #e9e9ee; }"
+    style += " img { height: 640px; border-radius: 10px; }"
     _compose(browser, f"<style>{style}</style>{images}", PICTURES / "widget.png", (1744, 680))
 
 

@@ -3,7 +3,7 @@
  * manifest.json, and texts.json for the server. The same sources give the same bytes. Fails if what a shopper loads outgrows size-budget.json.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
@@ -13,6 +13,7 @@ const HERE = import.meta.dirname;
 const OUT = resolve(process.argv[2] ?? join(HERE, "dist"));
 const SETTINGS = '"__STOCKBELL_SETTINGS__"';
 const VERSION = "__STOCKBELL_VERSION__";
+const KEPT_BUILDS = 10;
 /** Entries in `src/`, and their format. The two loaders are classic scripts, which pages may load by a plain tag. */
 const ENTRIES = { loader: "iife", klaviyo: "iife", form: "esm", check: "esm", tracking: "esm" };
 /** Scripts of snippets that shops need not put somewhere themselves. */
@@ -96,7 +97,10 @@ function checkBudget(files, locales, budget) {
   }
 }
 
-/** New files first, so that a server that reads the folder meanwhile always finds what the manifest names. */
+/**
+ * New files first, so that a server that reads the folder meanwhile always finds what the manifest names. Earlier builds
+ * stay for pages that are pinned to one, but for those older than the last few.
+ */
 async function write(version, contents, others) {
   await mkdir(join(OUT, version), { recursive: true });
   for (const [name, content] of Object.entries(contents)) {
@@ -105,8 +109,11 @@ async function write(version, contents, others) {
   for (const [name, data] of Object.entries(others)) {
     await writeFile(join(OUT, name), `${JSON.stringify(data, null, 2)}\n`);
   }
-  const old = (await readdir(OUT)).filter((name) => name !== version && !(name in others));
-  await Promise.all(old.map((name) => rm(join(OUT, name), { recursive: true })));
+  await utimes(join(OUT, version), new Date(), new Date());
+  const folders = (await readdir(OUT)).filter((name) => !(name in others));
+  const ages = await Promise.all(folders.map(async (name) => [(await stat(join(OUT, name))).mtimeMs, name]));
+  const old = ages.sort(([a], [b]) => b - a).slice(KEPT_BUILDS);
+  await Promise.all(old.map(([, name]) => rm(join(OUT, name), { recursive: true })));
 }
 
 async function main() {

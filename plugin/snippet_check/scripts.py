@@ -17,7 +17,8 @@ OWN = re.compile(r"(.*)/s/([A-Za-z0-9_-]{1,64})(?:\.js|/klaviyo\.js)")
 PINNED = re.compile(r"(.*)/widget/([0-9a-f]{12}/loader\.js)")
 COPY = re.compile(r".*/(?:stockbell|loader)\.js")
 """The loader as a file of the shop's: Shopify's theme app extension has it so."""
-BIGCOMMERCE = re.compile(r".*/stockbell-bigcommerce\.js")
+BIGCOMMERCE = re.compile(r"(?:(.*)/s/([^/]+)/bigcommerce|.*/stockbell-bigcommerce)\.js")
+"""As Stockbell serves it, or as a copy elsewhere."""
 JAVASCRIPT = {"", "text/javascript", "application/javascript", "application/x-javascript", "text/ecmascript", "module"}
 HASHES = ("sha512", "sha384", "sha256")
 """The strongest first: browsers look at no other once it is there."""
@@ -159,11 +160,12 @@ def _loader(page: Page, tag: Tag, target: Target) -> Loader | None:
         return None
     own, pinned = OWN.fullmatch(address.path), PINNED.fullmatch(address.path)
     is_copy = bool(COPY.fullmatch(address.path) and tag.get("data-key"))
-    by_script = bool(BIGCOMMERCE.fullmatch(address.path))
+    bigcommerce = BIGCOMMERCE.fullmatch(address.path)
+    by_script = bool(bigcommerce)
     if own and (own[2] == target.key or target.is_host(address.place + own[1])):
         problem = target.wrong(address.place + own[1], own[2]) or _changing(tag)
-    elif by_script:
-        problem = target.wrong(*_bigcommerce(url, address, tag))
+    elif bigcommerce:
+        problem = target.wrong(*_bigcommerce(url, address, bigcommerce, tag))
     elif pinned or is_copy:
         problem = target.wrong(tag.get("data-host"), tag.get("data-key")) or _module(tag)
         problem = problem or (_pinned(tag, pinned[2]) if pinned else "")
@@ -173,11 +175,11 @@ def _loader(page: Page, tag: Tag, target: Target) -> Loader | None:
     return Loader(tag, address, problem, _doubt(tag), is_copy and not pinned, by_script)
 
 
-def _bigcommerce(url: str, address: Address, tag: Tag) -> tuple[str, str]:
-    """Host and key that stockbell-bigcommerce.js is told, by attributes or in its address."""
+def _bigcommerce(url: str, address: Address, served: re.Match[str], tag: Tag) -> tuple[str, str]:
+    """Host and key that BigCommerce's script is told, by attributes or in its address."""
     told = parse_qs(urlsplit(url).query)
     host, key = (tag.get(f"data-{name}") or told.get(name, [""])[0] for name in ("host", "key"))
-    return host or address.place, key
+    return host or address.place + (served[1] or ""), key or served[2] or ""
 
 
 def _insecure(page: Page, address: Address) -> str:
@@ -211,19 +213,20 @@ def _doubt(tag: Tag) -> str:
 
 
 def _pinned(tag: Tag, name: str) -> str:
-    """What is wrong with the integrity of a pinned loader."""
+    """What is wrong with a pinned loader, by its build and integrity."""
     hashes = [each.partition("?")[0].partition("-") for each in tag.get("integrity").split()]
     strongest = next((name for name in HASHES if any(each[0] == name for each in hashes)), "")
-    if not strongest:
-        return ""
-    if "crossorigin" not in tag.attributes:
+    if strongest and "crossorigin" not in tag.attributes:
         return 'has an integrity, but not crossorigin="anonymous", without which browsers cannot look at it'
     try:
-        content, present = file_of(name).read_bytes(), manifest()
+        present, file = manifest(), file_of(name)
     except FileNotFoundError:  # the widget is not built, which `stockbell doctor` tells
         return ""
-    true = base64.b64encode(hashlib.new(strongest, content).digest()).decode()
-    if (strongest, "-", true) in hashes:
+    hash_ = present["files"]["loader.js"]["integrity"]
+    newest = f'the present build is /widget/{present["loader"]} with integrity="{hash_}"'
+    if not file.is_file():
+        return f"names a build that is no longer here: {newest}"
+    if not strongest:
         return ""
-    newest = f'/widget/{present["loader"]} with integrity="{present["files"]["loader.js"]["integrity"]}"'
-    return f"has an integrity that is not that of its file: the present build is {newest}"
+    true = base64.b64encode(hashlib.new(strongest, file.read_bytes()).digest()).decode()
+    return "" if (strongest, "-", true) in hashes else f"has an integrity that is not that of its file: {newest}"

@@ -43,9 +43,15 @@ def _texts() -> Mapping[str, Mapping[str, str]]:
 
 def _words(shop: Shop) -> tuple[str, Mapping[str, str]]:
     """The first language of the browser's that there are texts in, else the shop's, else English; and the texts."""
-    wanted = [tag.lower().partition("-")[0] for tag in (*request.accept_languages.values(), shop.locale)]
+    wanted = [_base(tag) for tag in (*request.accept_languages.values(), shop.locale)]
     language = next((tag for tag in wanted if tag in _texts()), "en")
     return language, {**_texts()[language], **shop.widget_texts.get(language, {})}
+
+
+def _base(tag: str) -> str:
+    """`de` for `de-AT`, `nb` for all that is Norwegian, as in the widget."""
+    base = tag.lower().replace("_", "-").partition("-")[0]
+    return "nb" if base in {"no", "nn"} else base
 
 
 @blueprint.get("/n/<key:public_key>/<id:variant_id>")

@@ -17,6 +17,8 @@ from plugin.web.parts import autocommit, runtime
 
 DIST = Path(__file__).parents[2] / "widget" / "dist"
 SETTINGS_MARK = '"__STOCKBELL_SETTINGS__"'
+LOADERS = {"loader.js", "klaviyo.js", "bigcommerce.js"}
+"""Files that stand in pages."""
 LOADER_SECONDS = 300
 IMMUTABLE_SECONDS = 365 * 24 * 3600
 ASSET = re.compile(r"[0-9a-f]{12}/[a-z]{2,20}\.js")
@@ -49,13 +51,16 @@ def _built(name: str) -> str:
 
 
 def file_of(name: str) -> Path:
-    """The file that is served under a name; a build that is no longer here is served from the present one.
+    """The file that is served under a name, which may be none.
+
+    What a loader of a build that is no longer here asks for comes from the present one. That loader itself does not:
+    who names it by its build wants its very bytes.
 
     Args:
         name: the build's version and the file, with a slash between them.
     """
     path = DIST / name
-    return path if path.is_file() else DIST / str(manifest()["version"]) / path.name
+    return path if path.is_file() or path.name in LOADERS else DIST / str(manifest()["version"]) / path.name
 
 
 @blueprint.get("/s/<key:public_key>.js")
@@ -138,10 +143,11 @@ def asset(name: str) -> ResponseReturnValue:
 
     A loader of another build, which a browser still has or a shop has pinned, gets the present one's file.
     """
-    if not ASSET.fullmatch(name):
-        abort(404)
-    path = file_of(name)
-    if not path.is_file():
+    try:
+        path = file_of(name) if ASSET.fullmatch(name) else None
+    except FileNotFoundError:  # nothing is built
+        path = None
+    if path is None or not path.is_file():
         abort(404)
     response = Response(path.read_bytes(), mimetype="text/javascript")
     is_own = path == DIST / name

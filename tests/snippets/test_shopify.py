@@ -28,7 +28,7 @@ SCHEMA = re.compile(r"{% schema %}(.*){% endschema %}", re.DOTALL)
 # What the widget understands; the rest is this extension's own and begins with `data-`.
 ATTRIBUTES = {
     *("product-id", "product-title", "variant-id", "variant-title", "sold-out", "available", "customer-email"),
-    *("customer-phone", "display", "look", "replaces", "variant-field", "style"),
+    *("customer-phone", "display", "look", "replaces", "variant-field", "fixed", "style"),
 }
 Tag = tuple[str, dict[str, str | None]]
 
@@ -223,8 +223,23 @@ def test_settings_cannot_leave_their_attributes(block: str) -> None:
     keys = {"public_key": {"value": hostile}, "host": {"value": f"https://x.example/{hostile}"}}
     html = render(block, product=SOLD_OUT, settings=settings, stockbell=keys)
 
-    assert all(set(script) <= {"src", "async", "data-key", "data-host"} for script in Tags(html).named("script"))
+    assert all(
+        set(script) <= {"src", "async", "data-key", "data-host", "data-events"} for script in Tags(html).named("script")
+    )
     assert "alert" not in "".join(text for _, text in Tags(html).texts)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_what_visitors_look_at_is_told_only_where_the_merchant_says_so(block: str) -> None:
+    def tag(**settings: Any) -> dict[str, str | None]:
+        return next(
+            script
+            for script in Tags(render(block, product=MUG, settings=settings)).named("script")
+            if "data-key" in script
+        )
+
+    assert "data-events" not in tag()
+    assert tag(events=True)["data-events"] == "true"
 
 
 @pytest.mark.parametrize("block", BLOCKS)
@@ -267,6 +282,7 @@ def test_block_shows_the_product_chosen_in_it_before_the_pages() -> None:
     assert element(render("notify-button", product=MUG, settings={"product": chosen}))["product-id"] == "8"
     attributes = element(render("notify-button", settings={"product": chosen, "selection": "product"}))
     assert (attributes["variant-id"], attributes["variant-title"]) == ("21", "Red")
+    assert "fixed" in attributes  # whatever the page has selected
 
 
 @pytest.mark.parametrize(

@@ -124,13 +124,13 @@ class Storefront:
 
     @property
     def focus(self) -> str:
-        """What has the focus, as tag name and the name or type that tells it from others."""
+        """What has the focus, as tag name and the id, name or type that tells it from others."""
         path: str = self.page.evaluate(
             """() => {
               let active = document.activeElement;
               while (active?.shadowRoot?.activeElement) active = active.shadowRoot.activeElement;
               const part = active.getAttribute("part");
-              const word = part || active.className || active.name || active.type || active.id;
+              const word = part || active.className || active.name || active.id || active.type;
               return `${active.localName} ${word}`.trim();
             }"""
         )

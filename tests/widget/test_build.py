@@ -1,6 +1,7 @@
 import base64
 import hashlib
 import json
+import os
 import re
 import subprocess
 from collections.abc import Mapping
@@ -80,7 +81,20 @@ def test_same_sources_give_the_same_bytes(dist: Path, tmp_path: Path) -> None:
     with_node = WIDGET.parent / ".ci" / "with-node"
     subprocess.run([with_node, "node", "build.mjs", str(tmp_path)], cwd=WIDGET, check=True, capture_output=True)
 
-    def files(folder: Path) -> dict[str, bytes]:
-        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    version = json.loads((dist / "manifest.json").read_text("utf-8"))["version"]
+    for part in ("manifest.json", "texts.json", *(f"{version}/{path.name}" for path in (dist / version).iterdir())):
+        assert (tmp_path / part).read_bytes() == (dist / part).read_bytes(), part
+    assert len(list((tmp_path / version).iterdir())) == len(list((dist / version).iterdir()))
 
-    assert files(tmp_path) == files(dist)
+
+def test_a_build_leaves_the_last_ones_for_pages_that_are_pinned_to_them(tmp_path: Path) -> None:
+    earlier = [tmp_path / f"{number:012x}" for number in range(12)]
+    for age, folder in enumerate(earlier):
+        folder.mkdir()
+        (folder / "loader.js").write_text("pinned")
+        os.utime(folder, (1_700_000_000 - age, 1_700_000_000 - age))
+
+    with_node = WIDGET.parent / ".ci" / "with-node"
+    subprocess.run([with_node, "node", "build.mjs", str(tmp_path)], cwd=WIDGET, check=True, capture_output=True)
+
+    assert [folder for folder in earlier if folder.exists()] == earlier[:9]

@@ -1,5 +1,5 @@
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.widget.storefront import SOLD_OUT, Storefront
 from tests.widget.stub import Stub, accepted
@@ -287,3 +287,61 @@ def test_fits_a_screen_of_320_px(storefront: Storefront, stub: Stub, text_size: 
         assert box["height"] >= 44
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 320
+
+
+@pytest.mark.parametrize("way", ["stockbell.open", "a trigger that names the variant", "a trigger beside the element"])
+def test_the_form_has_the_focus_and_gives_it_back_however_it_was_opened(
+    storefront: Storefront, stub: Stub, way: str
+) -> None:
+    attribute = 'data-stockbell-open="v9"' if "names" in way else "data-stockbell-open"
+    storefront.visit(f'<a href="#" {attribute} id="trigger">Tell me</a>{SOLD_OUT.replace("false", "true")}')
+    if way == "stockbell.open":
+        storefront.page.evaluate("stockbell.open('v9')")
+    else:
+        # By a click that gives no focus, as Safari's.
+        storefront.page.evaluate("document.querySelector('#trigger').click()")
+
+    expect(storefront.email).to_be_focused()
+    storefront.page.keyboard.press("Escape")
+    expect(storefront.dialog).to_be_hidden()
+    if way != "stockbell.open":
+        expect(storefront.page.locator("#trigger")).to_be_focused()
+
+
+def test_a_double_click_while_the_form_is_on_its_way_opens_one(storefront: Storefront, stub: Stub) -> None:
+    def late(route: Route) -> None:
+        storefront.page.wait_for_timeout(200)
+        route.continue_()
+
+    storefront.page.route(f"**{stub.form_path}*", late)
+    storefront.visit()
+    storefront.button.dblclick()
+    storefront.email.wait_for()
+
+    expect(storefront.dialog).to_have_count(1)
+    storefront.page.keyboard.press("Escape")
+    expect(storefront.dialog).to_be_hidden()
+
+
+@pytest.mark.parametrize(("typed", "sent"), [("-1", 1), ("1.6", 2), ("0", 1), ("", 1), ("12345", 9999), ("3", 3)])
+def test_a_quantity_is_always_one_that_can_be_kept(storefront: Storefront, stub: Stub, typed: str, sent: int) -> None:
+    stub.settings = {"fields": ["quantity"]}
+    storefront.visit()
+    storefront.open()
+    storefront.email.fill("ada@example.com")
+    storefront.dialog.locator("#quantity").fill(typed)
+    storefront.submit.click()
+    expect(storefront.status).to_contain_text("as soon as")
+
+    assert stub.subscriptions[0]["quantity"] == sent
+
+
+@pytest.mark.parametrize("lang", ["ar", "he"])
+def test_the_languages_direction_counts_whatever_the_shop_calls_the_button(
+    storefront: Storefront, stub: Stub, lang: str
+) -> None:
+    stub.settings = {"texts": {lang: {"button": "iPhone 15"}}}
+    storefront.visit(lang=lang)
+    storefront.open()
+
+    expect(storefront.dialog).to_have_css("direction", "rtl")

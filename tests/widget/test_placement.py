@@ -1,9 +1,12 @@
 """Where the button is, how it looks, and what opens the form: as the page wants it."""
 
+import json
+import re
+
 import pytest
 from playwright.sync_api import expect
 
-from tests.widget.storefront import Storefront
+from tests.widget.storefront import SOLD_OUT, Storefront
 from tests.widget.stub import PUBLIC_KEY, STOREFRONT, Stub
 
 pytestmark = pytest.mark.browser
@@ -235,3 +238,63 @@ def test_json_ld_of_one_offer_says_nothing_about_the_variant_chosen_next(storefr
 
     expect(storefront.button).to_be_visible()
     assert stub.asked("GET", f"{STOREFRONT}/variants/v1") == []
+
+
+def test_json_ld_names_a_variant_by_its_ids_and_not_by_its_price(storefront: Storefront, stub: Stub) -> None:
+    def offer(sku: str, price: str, state: str) -> str:
+        availability = f"https://schema.org/{state}"
+        return json.dumps({"@type": "Offer", "sku": sku, "price": price, "availability": availability})
+
+    offers = f"[{offer('24', '25', 'InStock')}, {offer('25', '9.00', 'OutOfStock')}]"
+    storefront.visit(
+        f'<script type="application/ld+json">{{"offers": {offers}}}</script>'
+        '<stockbell-notify variant-id="25"></stockbell-notify>'
+    )
+
+    expect(storefront.button).to_be_visible()
+
+
+def test_a_theme_that_shows_its_button_again_does_not_have_both(storefront: Storefront) -> None:
+    storefront.visit(form('replaces="[type=submit]"'))
+    theirs = storefront.page.locator(".btn--disabled")
+    expect(theirs).to_be_hidden()
+
+    theirs.evaluate("button => button.removeAttribute('style')")
+    expect(theirs).to_be_hidden()
+    storefront.page.select_option("select", "v2")
+    expect(theirs).to_be_visible()
+
+
+def test_takes_the_themes_look_but_no_class_that_its_scripts_act_on(storefront: Storefront) -> None:
+    classes = "button single_add_to_cart_button is-disabled sold-out cursor-not-allowed opacity-60"
+    storefront.visit(form('look="theme"').replace("btn--disabled", f"btn--disabled {classes}"))
+
+    expect(storefront.page.locator("stockbell-notify > button")).to_have_class(re.compile(r"\bbutton\b"))
+    left = storefront.page.locator("stockbell-notify > button").get_attribute("class") or ""
+    assert not re.search("cart|disabled|sold|allowed|opacity", left)
+
+
+def test_one_element_for_each_variant_stays_with_its_own(storefront: Storefront, stub: Stub) -> None:
+    element = '<stockbell-notify fixed variant-id="v1" available="false"></stockbell-notify>'
+    storefront.visit(f'<form><select name="id"><option>v1<option>v2</select></form>{element}')
+    storefront.page.select_option("select", "v2")
+    storefront.page.wait_for_timeout(150)
+    storefront.sign_up()
+    expect(storefront.status).to_contain_text("as soon as")
+
+    assert [body["variant_id"] for body in stub.subscriptions] == ["v1"]
+
+
+def test_content_that_is_named_like_the_scripts_tag_is_not_believed(storefront: Storefront, stub: Stub) -> None:
+    review = '<img name="currentScript" alt="" data-key="evil" data-host="https://evil.example">'
+    script = f'<script src="{stub.pinned_script}" data-key="{PUBLIC_KEY}" data-host="{stub.host}"></script>'
+    stub.pages["/product"] = ({}, f"<!doctype html>{review}{SOLD_OUT}{script}")
+    storefront.page.goto(f"{stub.shop}/product")
+
+    # Whose key it is cannot be known, so the page is left as it is.
+    assert storefront.page.evaluate("() => customElements.get('stockbell-notify') === undefined")
+
+
+def test_clicks_on_anything_are_harmless(storefront: Storefront) -> None:
+    storefront.visit()
+    storefront.page.evaluate("document.dispatchEvent(new Event('click'))")

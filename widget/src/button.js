@@ -20,7 +20,7 @@ export function createButton(element, root) {
   const label = element.getAttribute("label") || own.button || /** @type {string} */ (labels[locale]);
   const classes =
     element.getAttribute("button-class") ||
-    (element.getAttribute("look") === "theme" && themeButtons(element)[0]?.className.replace(/\S*(disabled|sold)\S*/gi, ""));
+    (element.getAttribute("look") === "theme" && themeButtons(element)[0]?.className.replace(/\S*(disabled|sold|_cart|allowed|opacity)\S*/gi, ""));
   const given = /** @type {HTMLElement | null} */ (element.querySelector("[slot=button]"));
   const button = given || h("button", { type: "button", part: "button" }, label);
   const link = h("a", { hidden: "" }, label);

@@ -23,6 +23,8 @@ import { fill, inMinutes } from "./texts.js";
 export async function createForm(options) {
   const [texts, settings] = await Promise.all([readTexts(options.locale), readSettings(options.settings)]);
   const form = new NotifyForm({ ...options, settings }, { ...texts, ...settings.texts?.[options.locale], ...options.own });
+  // Building it and showing it are long enough for two tasks.
+  await new Promise((resolve) => setTimeout(resolve));
   return { open: (variantId) => form._open(variantId), isOpen: () => form._view.dialog.open };
 }
 
@@ -187,7 +189,7 @@ class NotifyForm {
       ...(wish.productId && { product_id: wish.productId }),
       email: email.input.value,
       ...(number && { phone: number }),
-      ...(quantity.input.isConnected && { quantity: Math.min(Math.max(Math.round(quantity.input.valueAsNumber || 1), 1), 9999) }),
+      ...(quantity.input.isConnected && { quantity: Math.min(Math.round(Math.abs(quantity.input.valueAsNumber)) || 1, 9999) }),
       locale: this._options.language,
       marketing_consent: marketing.checked,
       page_url: publicPageUrl(location.href),

@@ -165,7 +165,8 @@ export class StockbellNotifyElement extends HTMLElement {
     }
     for (const button of buttons) {
       const { style } = button;
-      if (!this._replaced.has(button)) {
+      // Some themes show it again by themselves.
+      if (!this._replaced.has(button) || style.display !== "none") {
         this._replaced.set(button, style.display);
         style.setProperty("display", "none", "important");
       }
