@@ -8,6 +8,7 @@ Lighthouse imagines it. Each run starts a browser of its own, twelve seconds lon
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import tempfile
@@ -138,7 +139,12 @@ def _serve(stub: Stub) -> list[_Page]:
     stub.pages["/theme.js"] = ({"Content-Type": "text/javascript"}, THEME + unused)
     for number in range(49):
         stub.pages[f"/picture/{number}.svg"] = ({"Content-Type": "image/svg+xml"}, _svg(number))
-    tag = f'<script src="{stub.script}" async></script>'
+    # As snippets/html/stockbell.html has it.
+    style = re.search(
+        "<style>.*</style>", (ROOT / "snippets" / "html" / "stockbell.html").read_text("utf-8"), re.DOTALL
+    )
+    assert style
+    tag = f'<script src="{stub.script}" async></script>{style[0]}'
     for page in pages:
         for path, script, element in ((f"/{page.name}", "", ""), (f"/{page.name}/with-widget", tag, ELEMENT)):
             body = page.body

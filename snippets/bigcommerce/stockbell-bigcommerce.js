@@ -6,8 +6,7 @@
  * options the store is asked, as the theme itself does it: `POST /remote/v1/product-attributes/{product_id}`.
  *
  * Its address tells the shop. Settings are `data-` attributes of the script tag or parameters of its address: `host`,
- * `key`, `token`, `display`,
- * `look`, `replaces`. See README.md.
+ * `key`, `token`, `display`, `look`, `replaces`. See README.md.
  */
 (() => {
   "use strict";
@@ -33,7 +32,8 @@
   /** @type {Stock} */
   const UNKNOWN = { variantId: "", soldOut: false, message: "" };
 
-  const tag = /** @type {HTMLScriptElement | null} */ (document.currentScript);
+  // Content of the page that is named like it, as in `<img name="currentScript">`, is no tag of ours.
+  const tag = document.currentScript instanceof HTMLScriptElement ? document.currentScript : null;
   const address = tag && tag.src ? new URL(tag.src) : null;
 
   /**

@@ -16,7 +16,8 @@ const sheet = makeSheet(css);
  * `<stockbell-notify>`: a button that is there while the variant is sold out, and opens the form.
  *
  * Its attributes are described in `snippets/html/README.md`. It looks at them, and at what the page has selected, ten
- * times a second: themes write hidden fields, rewrite the address and replace whole sections without telling anybody. What the page puts inside is its fallback without JavaScript.
+ * times a second: themes write hidden fields, rewrite the address and replace whole sections without telling anybody.
+ * What the page puts inside is its fallback without JavaScript.
  *
  * Events, bubbling and composed: `stockbell-opened`, `stockbell-subscribed`, `stockbell-error`.
  */

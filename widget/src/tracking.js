@@ -15,7 +15,9 @@ import { nearest, selectedVariant } from "./selection.js";
 
 const LOOK_MS = 1000;
 const MOST_VIEWS = 20;
+/** Of the cart, and of events in one request. */
 const MOST_LINES = 50;
+const MOST_WAITING = 200;
 const MOST_UNITS = 9999;
 const FIRST_WAIT_MS = 2000;
 const MOST_WAIT_MS = 300_000;
@@ -158,8 +160,7 @@ function send() {
 }
 
 async function flush() {
-  const events = queue;
-  queue = [];
+  const events = queue.splice(0, MOST_LINES);
   visitor = visitor || kept(VISITOR) || newId();
   keep(VISITOR, visitor);
   try {
@@ -175,7 +176,7 @@ async function flush() {
     }
     waitMs = 0;
   } catch {
-    queue = [...events, ...queue].slice(-MOST_LINES);
+    queue = [...events, ...queue].slice(-MOST_WAITING);
     waitMs = Math.min(2 * waitMs || FIRST_WAIT_MS, MOST_WAIT_MS);
     nextTry = Date.now() + waitMs;
   }
