@@ -93,6 +93,18 @@ def test_keys_typed_in_the_form_do_not_reach_the_themes_shortcuts(storefront: St
     assert storefront.page.evaluate("keys") == []
 
 
+def test_escape_closes_the_form_alone_and_the_themes_dialog_at_the_next(storefront: Storefront) -> None:
+    quick_add = "<div id='quick-add' onkeyup=\"window.escapes = (window.escapes || 0) + (event.key === 'Escape')\">"
+    storefront.visit(f"{quick_add}{SOLD_OUT}</div>")
+    storefront.open()
+    storefront.page.keyboard.press("Escape")
+    expect(storefront.dialog).to_be_hidden()
+    assert not storefront.page.evaluate("window.escapes")
+
+    storefront.page.keyboard.press("Escape")
+    assert storefront.page.evaluate("window.escapes") == 1
+
+
 def test_survives_being_moved_by_the_theme(storefront: Storefront) -> None:
     storefront.visit()
     storefront.element.evaluate("element => document.querySelector('h1').before(element)")

@@ -90,6 +90,10 @@ class NotifyForm {
       event.stopPropagation();
       if (!this._isInline) {
         keepTabInside(event, dialog, this._options.root);
+        if (event.key === "Escape") {
+          // The key is let go when the dialog is closed; a theme's own dialog around it would close too.
+          addEventListener("keyup", (up) => up.stopPropagation(), { capture: true, once: true });
+        }
       }
     };
     dialog.onclose = () => this._options.onClose();
