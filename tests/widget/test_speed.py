@@ -28,6 +28,7 @@ LOOKS_MS = 400
 TRACED = ["devtools.timeline", "disabled-by-default-devtools.timeline", "v8", "v8.execute"]
 SCRIPTS = {"EvaluateScript", "FunctionCall", "v8.compile", "v8.compileModule"}
 PROMISES = "RunMicrotasks"
+TIMER = "TimerFire"
 NAMED = "AnimationFrame::Script::Execute"
 """Tells whose script ran, also after an `await`, where it ran for 5 ms or longer."""
 
@@ -188,12 +189,15 @@ def our_milliseconds(task: list[Event], host: str) -> float:
     """How long the widget's scripts kept the processor in a task, with what the browser did for them meanwhile."""
     ours = [event for event in task if f'"{host}/' in json.dumps(event["args"])]
     named = [event["ts"] for event in ours if event["name"] == NAMED]
+    called = [event["ts"] for event in ours if event["name"] in SCRIPTS]
     total, end = 0.0, 0
     for event in task:
         after = event["ts"] + event.get("dur", 0)
         is_ours = event["name"] in SCRIPTS and event in ours
         is_promise_of_ours = event["name"] == PROMISES and any(event["ts"] <= at < after for at in named)
-        if (is_ours or is_promise_of_ours) and event["ts"] >= end:
+        # What waits for a timer of ours runs in it.
+        is_timer_of_ours = event["name"] == TIMER and any(event["ts"] <= at < after for at in called)
+        if (is_ours or is_promise_of_ours or is_timer_of_ours) and event["ts"] >= end:
             # Without the time for which another process had the processor, where the system tells.
             total += event.get("tdur", event["dur"]) / 1000
             end = after
@@ -216,16 +220,15 @@ def longest_task(browser: Browser, stub: Stub, theme: Theme, *steps: Callable[[P
     return max(ours)
 
 
-@pytest.mark.parametrize("theme", THEMES, ids=named)
+@pytest.mark.parametrize("theme", [*THEMES, COLLECTION], ids=named)
 def test_a8_no_task_is_over_50_ms_on_a_slow_phone(browser: Browser, stub: Stub, theme: Theme) -> None:
     found = tries(lambda: longest_task(browser, stub, theme, open_form, submit_form), LONGEST_TASK_MS)
 
     assert min(found) <= LONGEST_TASK_MS, found
 
 
-@pytest.mark.parametrize("theme", [BIG, COLLECTION], ids=named)
-def test_a8_no_task_is_over_50_ms_while_a_heavy_page_is_looked_at(browser: Browser, stub: Stub, theme: Theme) -> None:
-    found = tries(lambda: longest_task(browser, stub, theme), LONGEST_TASK_MS)
+def test_a8_no_task_is_over_50_ms_while_a_heavy_page_is_looked_at(browser: Browser, stub: Stub) -> None:
+    found = tries(lambda: longest_task(browser, stub, BIG), LONGEST_TASK_MS)
 
     assert min(found) <= LONGEST_TASK_MS, found
 

@@ -24,7 +24,7 @@ export async function createForm(options) {
   const [texts, settings] = await Promise.all([readTexts(options.locale), readSettings(options.settings)]);
   const form = new NotifyForm({ ...options, settings }, { ...texts, ...settings.texts?.[options.locale], ...options.own });
   // Building it and showing it are long enough for two tasks.
-  await new Promise((resolve) => setTimeout(resolve));
+  await new Promise((/** @type {(_: void) => void} */ resolve) => setTimeout(() => resolve()));
   return { open: (variantId) => form._open(variantId), isOpen: () => form._view.dialog.open };
 }
 
