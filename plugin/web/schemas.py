@@ -19,6 +19,7 @@ from plugin.mail.compose import available_locales
 
 MOST_ID_CHARS = 255
 MOST_LOCALE_CHARS = 35
+MOST_URL_CHARS = 2048
 MOST_UNITS = 2**31 - 1
 MOST_NUMBER = 2**63 - 1
 MOST_PRICE = 10**12
@@ -161,9 +162,9 @@ class SubscriptionRequestSchema(Payload):
         validate=validate.Range(1, MOST_WANTED),
         metadata={"description": "How many the person would like to buy"},
     )
-    locale = fields.String(allow_none=True, load_default="", validate=validate.Length(max=MOST_LOCALE_CHARS))
+    locale = fields.String(allow_none=True, load_default="")
     marketing_consent = YesOrNo(load_default=False)
-    page_url = fields.String(allow_none=True, load_default="", validate=validate.Length(max=2048))
+    page_url = fields.String(allow_none=True, load_default="")
     website = fields.String(
         allow_none=True, load_default="", metadata={"description": "A trap for robots: people leave it empty"}
     )
@@ -182,9 +183,11 @@ class SubscriptionRequestSchema(Payload):
         if data["phone"] and not PHONE.fullmatch(data["phone"]):
             raise ValidationError(NO_PHONE, "phone")
         # A strange language or page is no reason to lose a subscriber.
-        if not LOCALE.fullmatch(data["locale"] or ""):
+        locale, page_url = data["locale"] or "", data["page_url"] or ""
+        if len(locale) > MOST_LOCALE_CHARS or not LOCALE.fullmatch(locale):
             data["locale"] = ""
-        page_url = data["page_url"] or ""
+        if len(page_url) > MOST_URL_CHARS:
+            page_url = ""
         data["page_url"] = page_url.partition("#")[0] if is_web_address(page_url) else ""
         return data
 

@@ -179,7 +179,6 @@ def test_scenario_07_unknown_variant_is_not_found_and_writes_nothing(
         ({"product_id": 5}, "product_id"),
         ({"product_id": "\0"}, "product_id"),
         ({"locale": 5}, "locale"),
-        ({"locale": "x" * 36}, "locale"),
         ({"marketing_consent": "yes"}, "marketing_consent"),
         ({"marketing_consent": 1}, "marketing_consent"),
         ({"phone": "020 7946 0000"}, "phone"),
@@ -189,7 +188,6 @@ def test_scenario_07_unknown_variant_is_not_found_and_writes_nothing(
         ({"quantity": 10_000}, "quantity"),
         ({"quantity": "3"}, "quantity"),
         ({"marketing_consent": None}, "marketing_consent"),
-        ({"page_url": "x" * 2049}, "page_url"),
         ({"page_url": {}}, "page_url"),
         ({"website": 1}, "website"),
     ],
@@ -211,11 +209,22 @@ def test_every_bad_field_is_named_at_once(client: FlaskClient, shop: ShopKeys) -
 
 
 @pytest.mark.parametrize(
-    "page_url", ["javascript:alert(1)", "x\x00y", "https://shop.example/\x00", "\ud83d", "not a url", "https://[", None]
+    "page_url",
+    [
+        f"https://shop.example/{'x' * 2048}",
+        "javascript:alert(1)",
+        "x\x00y",
+        "https://shop.example/\x00",
+        "\ud83d",
+        "not a url",
+        "https://[",
+        None,
+    ],
 )
 def test_a_strange_page_address_or_language_is_no_reason_to_lose_a_subscriber(
     client: FlaskClient, engine: Engine, shop: ShopKeys, page_url: str | None
 ) -> None:
+    assert sign_up(client, shop, page_url=page_url, locale="de-" + "x" * 40).status_code == 202
     assert sign_up(client, shop, page_url=page_url, locale="??").status_code == 202
 
     row = only_subscription(engine, shop)
