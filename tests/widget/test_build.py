@@ -30,7 +30,7 @@ def assets(dist: Path, manifest: Mapping[str, Any]) -> dict[str, bytes]:
     return {name: (dist / manifest["version"] / name).read_bytes() for name in manifest["files"]}
 
 
-def test_what_a_shopper_loads_stays_within_the_size_budget(
+def test_a7_what_a_shopper_loads_stays_within_the_size_budget(
     assets: dict[str, bytes], manifest: Mapping[str, Any]
 ) -> None:
     budget = json.loads((WIDGET / "size-budget.json").read_text())

@@ -17,7 +17,7 @@ HOSTILE = """
 
 
 @pytest.mark.parametrize("script_source", ["{host}", ""], ids=["host allowed", "nonce alone"])
-def test_signs_up_under_a_strict_content_security_policy(
+def test_a6_signs_up_under_a_strict_content_security_policy(
     storefront: Storefront, stub: Stub, script_source: str
 ) -> None:
     policy = "; ".join(
