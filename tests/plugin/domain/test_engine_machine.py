@@ -359,6 +359,9 @@ class EngineMachine(RuleBasedStateMachine):
     def goes_well(self, shop: int) -> None:
         """A turn, and another one as soon as something is due."""
         self.deliver(shop, [])
+        # What the worker had in hand may have been refused; its next try comes within this step.
+        for model, facts in zip(self.shops, self.world.facts(), strict=True):
+            self.look_up_retries(model, facts)
         self.time_passes(0, True, True)
         self.deliver(shop, [])
 
