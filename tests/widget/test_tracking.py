@@ -195,6 +195,15 @@ def test_an_event_names_the_variant_that_the_element_is_about(storefront: Storef
     assert sorted(told(stub, 2)) == [("added_to_cart", "p1", "v2"), ("added_to_cart", "p7", "7")]
 
 
+def test_another_products_form_is_not_taken_for_the_pages_own(storefront: Storefront, stub: Stub) -> None:
+    field = '<input type="hidden" name="id" value="v9">'
+    other = f'<form action="/cart/add" onsubmit="return false">{field}<button>Also</button></form>'
+    visit(storefront, GRANTED + PRODUCT + other)
+    storefront.page.get_by_role("button", name="Also").click()
+
+    assert told(stub, 1) == [("added_to_cart", "v9")]
+
+
 def test_a_page_that_nobody_sees_is_not_viewed(storefront: Storefront, stub: Stub) -> None:
     storefront.page.add_init_script("Object.defineProperty(document, 'hidden', { value: true })")
     visit(storefront, GRANTED + PRODUCT)

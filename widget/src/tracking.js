@@ -122,7 +122,9 @@ function addToCart(form) {
     const named = value(form, PRODUCT_FIELD);
     const around = /** @type {StockbellElement | undefined} */ (form.querySelector(ELEMENT) || nearest(form, ELEMENT)[0]);
     // The element knows best what is chosen, if it is about this form's product.
-    const element = around && (!named || around.getAttribute("product-id") === named) ? around : null;
+    const chosen = new FormData(/** @type {HTMLFormElement} */ (form)).get("id");
+    const isOther = named ? around?.getAttribute("product-id") !== named : chosen && around?.variantId !== chosen;
+    const element = around && !isOther ? around : null;
     const variantId = element ? element.variantId : selectedVariant(form.firstElementChild || form);
     const productId = element ? element.getAttribute("product-id") : named || null;
     track("added_to_cart", { productId, variantId, quantity: Number(value(form, QUANTITY_FIELD)) });
