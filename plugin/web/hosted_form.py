@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from marshmallow import ValidationError
 from sqlalchemy import RowMapping
 
-from plugin.domain import shops, variants
+from plugin.domain import variants
 from plugin.domain.rules import is_sellable
 from plugin.domain.shops import Shop
 from plugin.web import widget
@@ -57,14 +57,14 @@ def _base(tag: str) -> str:
 @blueprint.get("/n/<key:public_key>/<id:variant_id>")
 def hosted_form(public_key: str, variant_id: str) -> ResponseReturnValue:
     """The form."""
-    shop = _shop(public_key)
+    shop = widget.shop_with(public_key)
     return _page(shop, _item(shop, variant_id))
 
 
 @blueprint.post("/n/<key:public_key>/<id:variant_id>")
 def post_hosted_form(public_key: str, variant_id: str) -> ResponseReturnValue:
     """Sign up."""
-    shop = _shop(public_key)
+    shop = widget.shop_with(public_key)
     item = _item(shop, variant_id)
     typed = {name: request.form.get(name, "") for name in ("email", "phone", "quantity", "website")}
     quantity = typed["quantity"].strip()
@@ -82,7 +82,7 @@ def post_hosted_form(public_key: str, variant_id: str) -> ResponseReturnValue:
         field = next((name for name in WRONG if name in error.messages_dict), "email")
         return _page(shop, item, typed, wrong=field), 422
     if not typed["website"]:
-        sign_up(shop, data, lambda: _shop(public_key))
+        sign_up(shop, data, lambda: widget.shop_with(public_key))
     return _page(shop, item, typed, joined=True)
 
 
@@ -112,11 +112,3 @@ def _item(shop: Shop, variant_id: str) -> RowMapping:
     if item is None:
         abort(404)
     return item
-
-
-def _shop(public_key: str) -> Shop:
-    with autocommit() as database:
-        shop = shops.by_public_key(database, public_key)
-    if shop is None:
-        abort(404)
-    return shop

@@ -298,7 +298,7 @@ class CatalogVariantSchema(Payload):
     product_title = fields.String(required=True, validate=validate.Length(1, 500))
     variant_title = fields.String(load_default="", validate=validate.Length(max=500))
     url = fields.String(required=True, validate=[validate.Length(1, 2048), _web_address])
-    image_url = fields.String(load_default="", validate=[validate.Length(max=2048), _web_address])
+    image_url = fields.String(load_default="", validate=[validate.Length(max=MOST_URL_CHARS), _web_address])
     price = fields.Decimal(
         allow_none=True,
         load_default=None,
@@ -433,7 +433,7 @@ class SettingsSchema(RulesSchema):
             " only who have agreed to it in the shop's consent banner"
         }
     )
-    feed = fields.String(validate=[validate.Length(max=2048), _printable])
+    feed = fields.String(validate=[validate.Length(max=MOST_URL_CHARS), _printable])
     feed_interval_seconds = fields.Integer(strict=True, validate=validate.Range(5, 7 * 24 * 3600))
     feed_max_loss_percent = fields.Integer(strict=True, validate=validate.Range(0, 100))
 

@@ -66,19 +66,19 @@ def file_of(name: str) -> Path:
 @blueprint.get("/s/<key:public_key>.js")
 def loader(public_key: str) -> ResponseReturnValue:
     """The script that a shop's pages hold, with this shop's settings."""
-    return _loader(_shop(public_key), "loader.js")
+    return _loader(shop_with(public_key), "loader.js")
 
 
 @blueprint.get("/s/<key:public_key>/klaviyo.js")
 def klaviyo_loader(public_key: str) -> ResponseReturnValue:
     """The same for pages that hold Klaviyo's snippet: it understands the calls that stand there."""
-    return _loader(_shop(public_key), "klaviyo.js")
+    return _loader(shop_with(public_key), "klaviyo.js")
 
 
 @blueprint.get("/s/<key:public_key>/bigcommerce.js")
 def bigcommerce_script(public_key: str) -> ResponseReturnValue:
     """What a BigCommerce store's pages hold: it finds the products there and brings the loader, by its own address."""
-    _shop(public_key)
+    shop_with(public_key)
     return _for_everyone(_script("bigcommerce.js"))
 
 
@@ -99,18 +99,22 @@ def _script(name: str) -> Response:
 @blueprint.get("/s/<key:public_key>.json")
 def loader_settings(public_key: str) -> ResponseReturnValue:
     """The settings alone, for pages with a pinned loader; asked for when somebody opens the form."""
-    return _for_everyone(Response(json.dumps(_settings(_shop(public_key))), mimetype="application/json"))
+    return _for_everyone(Response(json.dumps(_settings(shop_with(public_key))), mimetype="application/json"))
 
 
 def _for_everyone(response: Response) -> Response:
     """Of any page, for a few minutes, as small as the browser can take it."""
     response.headers["Cache-Control"] = f"public, max-age={LOADER_SECONDS}"
-    response.headers["Access-Control-Allow-Origin"] = "*"
-    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    compress(response)
+    _open_to_all(response)
     response.add_etag()
     response.make_conditional(request)
     return response
+
+
+def _open_to_all(response: Response) -> None:
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    compress(response)
 
 
 def _settings(shop: Shop) -> dict[str, Any]:
@@ -153,13 +157,12 @@ def asset(name: str) -> ResponseReturnValue:
     is_own = path == DIST / name
     lasting = f"max-age={IMMUTABLE_SECONDS}, immutable" if is_own else f"max-age={LOADER_SECONDS}"
     response.headers["Cache-Control"] = f"public, {lasting}"
-    response.headers["Access-Control-Allow-Origin"] = "*"
-    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    compress(response)
+    _open_to_all(response)
     return response
 
 
-def _shop(public_key: str) -> Shop:
+def shop_with(public_key: str) -> Shop:
+    """The shop with this key; else the request ends with 404."""
     with autocommit() as database:
         shop = shops.by_public_key(database, public_key)
     if shop is None:
