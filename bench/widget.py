@@ -11,10 +11,15 @@ def main() -> None:
     files = manifest["files"]
     budget = json.loads((ROOT / "widget" / "size-budget.json").read_text("utf-8"))
     longest = max((f"{locale}.js" for locale in manifest["locales"]), key=lambda name: int(files[name]["brotli"]))
-    parts = ["loader.js", "form.js", longest]
-    rows = [[name, *(f"{files[name][coding]:,}" for coding in ("raw", "gzip", "brotli"))] for name in parts]
-    sums = [sum(files[name][coding] for name in parts) for coding in ("raw", "gzip", "brotli")]
+    codings = ("raw", "gzip", "brotli")
+    parts = {
+        "loader.js, with a shop's settings": manifest["served"],
+        "form.js": files["form.js"],
+        longest: files[longest],
+    }
+    rows = [[name, *(f"{sizes[coding]:,}" for coding in codings)] for name, sizes in parts.items()]
+    sums = [sum(sizes[coding] for sizes in parts.values()) for coding in codings]
     title("The widget, in bytes")
-    table(["", "raw", "gzip", "brotli"], [*rows, ["all of it", *(f"{each:,}" for each in sums)]])
+    table(["", *codings], [*rows, ["all of it", *(f"{each:,}" for each in sums)]])
     aims = f"{budget['loader']:,} for the loader, {budget['total']:,} for all of it"
     print(f"\nThe aims, as served with brotli: {aims}.")

@@ -52,7 +52,7 @@ async function bundle(entry, format, labels) {
     minify: true,
     mangleProps: /^_/,
     plugins: [minifiedCss],
-    target: "es2020",
+    target: "es2022",
     write: false,
   });
   return squeeze(outputFiles[0].text, format === "esm");
@@ -60,8 +60,9 @@ async function bundle(entry, format, labels) {
 
 /** A second minifier puts functions that are called once in their place, which the first one does not. */
 async function squeeze(script, module) {
-  const { code } = await minify(script, { module, ecma: 2020, compress: { passes: 3, unsafe_arrows: true } });
-  return code;
+  const { code } = await minify(script, { module, ecma: 2022, compress: { passes: 3, pure_getters: true, unsafe_arrows: true } });
+  // All code here is checked to be the same in either mode.
+  return code.replace(/^"use strict";/, "");
 }
 
 async function textsModule(texts) {
@@ -86,12 +87,19 @@ function measure(content) {
   };
 }
 
-/** What a shopper loads who opens the form: loader, form, and the longest of the texts. */
-function checkBudget(files, locales, budget) {
+/** Settings of a shop that has changed its look, as the server puts them into the loader. */
+const USUAL_SETTINGS = JSON.stringify({
+  host: "https://stockbell.some-shop.example",
+  key: "n7Zk2QvX9bLw4RjTf0HcYs",
+  locale: "de",
+  look: "--accent:var(--stockbell-accent,#1a4fd6);--on-accent:var(--stockbell-on-accent,#fff);--radius:var(--stockbell-radius,12px)",
+});
+
+/** What a shopper loads who opens the form: the loader as it is served, the form, and the longest of the texts. */
+function checkBudget(loader, files, locales, budget) {
   const longest = Math.max(...locales.map((locale) => files[`${locale}.js`].brotli));
-  const loader = files["loader.js"].brotli;
   const total = loader + files["form.js"].brotli + longest;
-  console.log(`loader ${loader} of ${budget.loader} bytes, with form and longest texts ${total} of ${budget.total} (brotli)`);
+  console.log(`loader as served ${loader} of ${budget.loader} bytes, with form and longest texts ${total} of ${budget.total} (brotli)`);
   if (loader > budget.loader || total > budget.total) {
     throw new Error("too big");
   }
@@ -141,8 +149,9 @@ async function main() {
   for (const [name, { raw, gzip, brotli }] of Object.entries(files)) {
     console.log(`${name.padEnd(12)} ${[raw, gzip, brotli].map((size) => String(size).padStart(7)).join(" ")}`);
   }
-  checkBudget(files, Object.keys(locales), JSON.parse(await readFile(join(HERE, "size-budget.json"), "utf8")));
-  const manifest = { version, loader: `${version}/loader.js`, locales: Object.keys(locales), files };
+  const served = measure(contents["loader.js"].replace(SETTINGS, () => USUAL_SETTINGS));
+  checkBudget(served.brotli, files, Object.keys(locales), JSON.parse(await readFile(join(HERE, "size-budget.json"), "utf8")));
+  const manifest = { version, loader: `${version}/loader.js`, locales: Object.keys(locales), files, served };
   // The server's hosted form says the same in the same languages.
   await write(version, contents, { "texts.json": locales, "manifest.json": manifest });
 }

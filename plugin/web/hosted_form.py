@@ -1,10 +1,13 @@
 """The widget's form as a page of its own, for shops' pages on which no script runs; in the same words and languages."""
 
 import json
+import re
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import cache
-from typing import Any
+from http import HTTPStatus
 
+from babel.dates import format_timedelta
 from flask import Blueprint, Flask, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from marshmallow import ValidationError
@@ -14,13 +17,12 @@ from plugin.domain import variants
 from plugin.domain.rules import is_sellable
 from plugin.domain.shops import Shop
 from plugin.web import widget
+from plugin.web.errors import APIError
 from plugin.web.joining import sign_up
 from plugin.web.parts import autocommit
 from plugin.web.schemas import MOST_LOCALE_CHARS, SubscriptionRequestSchema
 
 FROM_RIGHT_TO_LEFT = {"ar", "he"}
-WRONG = {"email": "emailInvalid", "phone": "phoneInvalid"}
-"""The widget's name of the text that says what is wrong with a field."""
 
 blueprint = Blueprint("hosted_form", __name__)
 
@@ -66,34 +68,57 @@ def post_hosted_form(public_key: str, variant_id: str) -> ResponseReturnValue:
     """Sign up."""
     shop = widget.shop_with(public_key)
     item = _item(shop, variant_id)
-    typed = {name: request.form.get(name, "") for name in ("email", "phone", "quantity", "website")}
-    quantity = typed["quantity"].strip()
+    asked = ("email", "website", *shop.widget_fields)
+    typed = {
+        name: request.form.get(name, "") if name in asked else "" for name in ("email", "phone", "quantity", "website")
+    }
     wish = {
         "variant_id": variant_id,
         "email": typed["email"],
         "phone": typed["phone"],
-        "quantity": int(quantity) if quantity.isdecimal() and len(quantity) < len("10000") else None,
+        "quantity": _number(typed["quantity"]),
         "locale": (request.accept_languages.best or "")[:MOST_LOCALE_CHARS],
-        "marketing_consent": "marketing_consent" in request.form,
+        "marketing_consent": "marketing" in asked and "marketing_consent" in request.form,
     }
     try:
-        data = SubscriptionRequestSchema().load({**wish, "quantity": wish["quantity"] or None})
+        data = SubscriptionRequestSchema().load(wish)
     except ValidationError as error:
-        field = next((name for name in WRONG if name in error.messages_dict), "email")
-        return _page(shop, item, typed, wrong=field), 422
+        wrong = error.normalized_messages()
+        return _page(shop, item, typed, wrong=wrong), 422
     if not typed["website"]:
-        sign_up(shop, data, lambda: widget.shop_with(public_key))
+        try:
+            sign_up(shop, data, lambda: widget.shop_with(public_key))
+        except APIError as error:
+            if error.status != HTTPStatus.TOO_MANY_REQUESTS:
+                raise
+            return _page(shop, item, typed, wait_seconds=int(error.headers["Retry-After"])), 429, error.headers
     return _page(shop, item, typed, joined=True)
 
 
+def _number(text: str) -> int | str | None:
+    """As the schema takes it, or refuses it."""
+    text = text.strip()
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else text or None
+
+
 def _page(
-    shop: Shop, item: RowMapping, typed: Mapping[str, str] | None = None, *, wrong: str = "", joined: bool = False
+    shop: Shop,
+    item: RowMapping,
+    typed: Mapping[str, str] | None = None,
+    *,
+    wrong: Mapping[str, list[str]] | None = None,
+    wait_seconds: int = 0,
+    joined: bool = False,
 ) -> str:
     language, say = _words(shop)
-    shown: dict[str, Any] = {"typed": typed or {}, "wrong": wrong, "joined": joined}
-    if wrong:
-        is_missing = wrong == "email" and not shown["typed"].get("email", "").strip()
-        shown["mistake"] = say["emailMissing" if is_missing else WRONG[wrong]]
+    typed, mistakes = typed or {}, {}
+    for field, messages in (wrong or {}).items():
+        is_missing = field == "email" and not typed["email"].strip()
+        mistakes[field] = say.get("emailMissing" if is_missing else f"{field}Invalid") or " ".join(messages)
+    warning = ""
+    if wait_seconds:
+        when = format_timedelta(timedelta(seconds=wait_seconds), add_direction=True, locale=language)
+        warning = say["tooMany"].replace("{when}", when)
     return render_template(
         "hosted_form.html",
         shop=shop,
@@ -102,7 +127,11 @@ def _page(
         say=say,
         language=language,
         direction="rtl" if language in FROM_RIGHT_TO_LEFT else "ltr",
-        **shown,
+        typed=typed,
+        mistakes=mistakes,
+        warning=warning,
+        marketing="marketing_consent" in request.form,
+        joined=joined,
     )
 
 

@@ -84,7 +84,7 @@ def bigcommerce_script(public_key: str) -> ResponseReturnValue:
 
 def _loader(shop: Shop, name: str) -> Response:
     response = _script(name)
-    response.set_data(response.get_data(as_text=True).replace(SETTINGS_MARK, json.dumps(_settings(shop))))
+    response.set_data(response.get_data(as_text=True).replace(SETTINGS_MARK, _json(_settings(shop))))
     return _for_everyone(response)
 
 
@@ -99,7 +99,23 @@ def _script(name: str) -> Response:
 @blueprint.get("/s/<key:public_key>.json")
 def loader_settings(public_key: str) -> ResponseReturnValue:
     """The settings alone, for pages with a pinned loader; asked for when somebody opens the form."""
-    return _for_everyone(Response(json.dumps(_settings(shop_with(public_key))), mimetype="application/json"))
+    return _for_everyone(Response(_json(_settings(shop_with(public_key))), mimetype="application/json"))
+
+
+@blueprint.get("/s/<key:public_key>.css")
+def look(public_key: str) -> ResponseReturnValue:
+    """A shop's look for the pages that shoppers see here; `style-src 'self'` lets no style stand in the page itself."""
+    shop = shop_with(public_key)
+    rules = [f"{name}: {value}; " for name, value in _look(shop).items()]
+    if shop.widget_accent:
+        rules.append(f"--accent-strong: color-mix(in srgb, {shop.widget_accent} 85%, #888); ")
+    if shop.widget_radius is not None:
+        rules.append("border-radius: var(--radius); ")
+    return _for_everyone(Response(f".narrow :is(button, .button) {{ {''.join(rules)}}}\n", mimetype="text/css"))
+
+
+def _json(settings: Mapping[str, Any]) -> str:
+    return json.dumps(settings, separators=(",", ":"))
 
 
 def _for_everyone(response: Response) -> Response:
@@ -119,19 +135,26 @@ def _open_to_all(response: Response) -> None:
 
 def _settings(shop: Shop) -> dict[str, Any]:
     """What the widget needs to know of a shop (`Settings` in widget/src/types.d.ts); what is usual is left out."""
-    look = {}
-    if shop.widget_accent:
-        look = {"accent": shop.widget_accent, "on-accent": _text_on(shop.widget_accent)}
-    if shop.widget_radius is not None:
-        look["radius"] = f"{shop.widget_radius}px"
+    # A page's own style sheet goes before the shop's settings.
+    look = [f"{name}:var(--stockbell{name[1:]},{value})" for name, value in _look(shop).items()]
     known: dict[str, Any] = {
-        "look": look,
+        "look": ";".join(look),
         "fields": list(shop.widget_fields),
         "texts": shop.widget_texts,
         "events": shop.widget_events,
     }
     basics = {"host": runtime().settings.public_url, "key": shop.public_key, "locale": shop.locale}
     return {**basics, **{name: value for name, value in known.items() if value}}
+
+
+def _look(shop: Shop) -> dict[str, str]:
+    """What the shop has settled of the button's look, as custom properties."""
+    look = {}
+    if shop.widget_accent:
+        look = {"--accent": shop.widget_accent, "--on-accent": _text_on(shop.widget_accent)}
+    if shop.widget_radius is not None:
+        look["--radius"] = f"{shop.widget_radius}px"
+    return look
 
 
 def _text_on(colour: str) -> str:

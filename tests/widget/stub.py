@@ -194,7 +194,7 @@ class Stub:
         return self._answer_storefront(request)
 
     def _settings(self) -> dict[str, object]:
-        look = {"accent": "#1a1a1a", "radius": "6px"}
+        look = "--accent:var(--stockbell-accent,#1a1a1a);--radius:var(--stockbell-radius,6px)"
         return {"host": self.host, "key": PUBLIC_KEY, "locale": "en", "look": look, **self.settings}
 
     def _loader(self, name: str) -> bytes:

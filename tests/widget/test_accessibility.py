@@ -38,7 +38,7 @@ def faults(storefront: Storefront) -> list[str]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("state", STATES)
 def test_a1_axe_finds_nothing_in_any_state(storefront: Storefront, stub: Stub, state: str, scheme: str) -> None:
-    stub.settings = {"fields": FIELDS, "look": {}}
+    stub.settings = {"fields": FIELDS, "look": ""}
     storefront.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     storefront.visit(f"<style>:root {{ color-scheme: {scheme} }}</style><main>{STOREFRONT_ELEMENT}</main>")
     STATES[state](storefront, stub)
@@ -102,7 +102,7 @@ def test_a3_focus_goes_to_the_first_field_that_is_wrong(storefront: Storefront, 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a4_everything_can_be_seen_in_forced_colours(storefront: Storefront, stub: Stub, scheme: str) -> None:
-    stub.settings = {"fields": FIELDS, "look": {}}
+    stub.settings = {"fields": FIELDS, "look": ""}
     storefront.page.emulate_media(forced_colors="active", color_scheme="dark" if scheme == "dark" else "light")
     storefront.visit()
     # The browser's own colours for buttons: it lays a ground behind text on which others may not be seen.

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import brotli
 import pytest
 
 WIDGET = Path(__file__).parents[2] / "widget"
@@ -28,18 +27,6 @@ def manifest(dist: Path) -> Mapping[str, Any]:
 def assets(dist: Path, manifest: Mapping[str, Any]) -> dict[str, bytes]:
     """Every file of the build."""
     return {name: (dist / manifest["version"] / name).read_bytes() for name in manifest["files"]}
-
-
-def test_a7_what_a_shopper_loads_stays_within_the_size_budget(
-    assets: dict[str, bytes], manifest: Mapping[str, Any]
-) -> None:
-    budget = json.loads((WIDGET / "size-budget.json").read_text())
-    sizes = {name: len(brotli.compress(content, quality=11)) for name, content in assets.items()}
-    longest = max(sizes[f"{locale}.js"] for locale in manifest["locales"])
-
-    assert budget == {"loader": 3000, "total": 8000}
-    assert sizes["loader.js"] <= budget["loader"]
-    assert sizes["loader.js"] + sizes["form.js"] + longest <= budget["total"]
 
 
 def test_there_are_twenty_languages_and_two_from_right_to_left(manifest: Mapping[str, Any]) -> None:

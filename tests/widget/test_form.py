@@ -1,8 +1,10 @@
+import re
+
 import pytest
 from playwright.sync_api import Route, expect
 
 from tests.widget.storefront import SOLD_OUT, Storefront
-from tests.widget.stub import Stub, accepted
+from tests.widget.stub import Stub, accepted, refused
 
 pytestmark = pytest.mark.browser
 
@@ -323,17 +325,57 @@ def test_a_double_click_while_the_form_is_on_its_way_opens_one(storefront: Store
     expect(storefront.dialog).to_be_hidden()
 
 
-@pytest.mark.parametrize(("typed", "sent"), [("-1", 1), ("1.6", 2), ("0", 1), ("", 1), ("12345", 9999), ("3", 3)])
-def test_a_quantity_is_always_one_that_can_be_kept(storefront: Storefront, stub: Stub, typed: str, sent: int) -> None:
+@pytest.mark.parametrize("typed", ["-1", "1.6", "0", "12345"])
+def test_a_quantity_that_cannot_be_kept_is_said_and_not_changed(storefront: Storefront, stub: Stub, typed: str) -> None:
     stub.settings = {"fields": ["quantity"]}
     storefront.visit()
     storefront.open()
     storefront.email.fill("ada@example.com")
-    storefront.dialog.locator("#quantity").fill(typed)
+    quantity = storefront.dialog.locator("#quantity")
+    quantity.fill(typed)
+    storefront.submit.click()
+
+    expect(quantity).to_be_focused()
+    expect(quantity).to_have_attribute("aria-invalid", "true")
+    expect(quantity).to_have_accessible_description(re.compile("."))
+    assert stub.subscriptions == []
+    assert storefront.told[-1] == ["error", {"reason": "invalid", "variantId": "v1", "productId": "p1"}]
+
+    quantity.fill("3")
+    expect(storefront.dialog.locator("#quantity-error")).to_be_hidden()
+    storefront.submit.click()
+    expect(storefront.status).to_contain_text("as soon as")
+    assert stub.subscriptions[0]["quantity"] == 3
+
+
+def test_a_quantity_may_be_left_open(storefront: Storefront, stub: Stub) -> None:
+    stub.settings = {"fields": ["quantity"]}
+    storefront.visit()
+    storefront.open()
+    storefront.email.fill("ada@example.com")
+    storefront.dialog.locator("#quantity").fill("")
     storefront.submit.click()
     expect(storefront.status).to_contain_text("as soon as")
 
-    assert stub.subscriptions[0]["quantity"] == sent
+    assert "quantity" not in stub.subscriptions[0]
+
+
+@pytest.mark.parametrize("width", [320, 375])
+def test_what_is_wrong_comes_into_sight_on_a_screen_of_a_few_lines(
+    storefront: Storefront, stub: Stub, width: int
+) -> None:
+    stub.settings = {"fields": ["phone", "quantity", "marketing"]}
+    stub.subscription_answer = refused(503, "unavailable")
+    storefront.page.set_viewport_size({"width": width, "height": 256})  # 1280 x 1024 at 400 %
+    storefront.visit()
+    storefront.open()
+    storefront.email.fill("ada@")
+    storefront.email.press("Enter")
+    expect(storefront.dialog.locator("#email-error span")).to_be_in_viewport(ratio=0.95)
+
+    storefront.email.fill("ada@example.com")
+    storefront.email.press("Enter")
+    expect(storefront.dialog.locator(".alert span")).to_be_in_viewport(ratio=0.95)
 
 
 @pytest.mark.parametrize("lang", ["ar", "he"])

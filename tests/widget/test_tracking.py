@@ -8,7 +8,7 @@ from playwright.sync_api import Browser
 
 from tests.processes import wait_for
 from tests.widget.storefront import Storefront
-from tests.widget.stub import STOREFRONT, Answer, Stub
+from tests.widget.stub import PUBLIC_KEY, STOREFRONT, Answer, Stub
 
 ELEMENT = '<stockbell-notify product-id="p1" available="true"></stockbell-notify>'
 PRODUCT = f"""
@@ -20,6 +20,7 @@ PRODUCT = f"""
 </form>
 <a href="/checkout" onclick="return false">Check out</a>
 """
+WOO_PRODUCT = '<input type="hidden" name="add-to-cart" value="p9">'
 GRANTED = "<script>document.documentElement.dataset.stockbellConsent = 'granted'</script>"
 
 # Each tool, with the visitor's answer to be put in.
@@ -87,8 +88,8 @@ def storefront(browser: Browser, stub: Stub) -> Iterator[Storefront]:
     assert opened.complaints == []
 
 
-def visit(storefront: Storefront, body: str, *, query: str = "") -> None:
-    storefront.visit(body, query=query)
+def visit(storefront: Storefront, body: str, *, query: str = "", script: str | None = None) -> None:
+    storefront.visit(body, query=query, script=script)
     storefront.page.wait_for_function("() => stockbell.track")
 
 
@@ -195,13 +196,27 @@ def test_an_event_names_the_variant_that_the_element_is_about(storefront: Storef
     assert sorted(told(stub, 2)) == [("added_to_cart", "p1", "v2"), ("added_to_cart", "p7", "7")]
 
 
-def test_another_products_form_is_not_taken_for_the_pages_own(storefront: Storefront, stub: Stub) -> None:
-    field = '<input type="hidden" name="id" value="v9">'
-    other = f'<form action="/cart/add" onsubmit="return false">{field}<button>Also</button></form>'
-    visit(storefront, GRANTED + PRODUCT + other)
+@pytest.mark.parametrize(
+    ("form", "fields", "variant"),
+    [
+        ('action="/cart/add"', '<input type="hidden" name="id" value="v9">', "v9"),
+        ("data-stockbell-add", '<input type="hidden" name="variant_id" value="v9">', "v9"),
+        ("data-stockbell-add", '<input type="radio" name="id"><input type="radio" name="id" value="v9" checked>', "v9"),
+        ('class="cart"', f'{WOO_PRODUCT}<input type="hidden" name="variation_id" value="v9">', "v9"),
+        ('class="cart"', f'{WOO_PRODUCT}<input type="hidden" name="variation_id" value="0">', None),
+    ],
+)
+def test_another_products_form_is_not_taken_for_the_pages_own(
+    storefront: Storefront, stub: Stub, form: str, fields: str, variant: str | None
+) -> None:
+    other = f'<form {form} onsubmit="return false">{fields}<button>Also</button></form>'
+    visit(storefront, GRANTED + PRODUCT + other, query="?variant=v1")
     storefront.page.get_by_role("button", name="Also").click()
 
-    assert told(stub, 1) == [("added_to_cart", "v9")]
+    told(stub, 1)
+    (event,) = stub.events
+    assert (event["type"], event.get("variant_id")) == ("added_to_cart", variant)
+    assert event.get("product_id") == ("p9" if WOO_PRODUCT in fields else None)
 
 
 def test_a_page_that_nobody_sees_is_not_viewed(storefront: Storefront, stub: Stub) -> None:
@@ -276,6 +291,33 @@ def test_views_carts_and_checkouts_are_told(storefront: Storefront, stub: Stub) 
     visitors = {request.body["visitor_id"] for request in stub.asked("POST", f"{STOREFRONT}/events")}
     assert len(visitors) == 1
     assert re.fullmatch("[0-9a-f]{32}", visitors.pop())
+
+
+@pytest.mark.parametrize("is_pinned", [True, False])
+def test_a_page_that_speaks_of_events_though_the_shop_does_not_want_them_keeps_nothing(
+    storefront: Storefront, stub: Stub, *, is_pinned: bool
+) -> None:
+    tag = f'data-key="{PUBLIC_KEY}" data-host="{stub.host}" data-events="true"'
+    script = f'<script src="{stub.pinned_script}" {tag}></script>' if is_pinned else None
+    stub.settings = {"events": not is_pinned}
+    stub.events_answer = Answer(403, {})
+    visit(storefront, GRANTED + PRODUCT, script=script)
+    wait(storefront)
+    storefront.page.get_by_role("button", name="Add").click()
+    wait(storefront)
+
+    assert kept(storefront) == []
+    assert len(stub.asked("POST", f"{STOREFRONT}/events")) == (0 if is_pinned else 1)
+
+
+def test_a_visitors_number_that_is_none_is_replaced(storefront: Storefront, stub: Stub) -> None:
+    visit(storefront, GRANTED + PRODUCT)
+    storefront.page.evaluate("localStorage.setItem('stockbell-visitor', 'x')")
+    wait(storefront)
+    told(stub, 1)
+
+    (request,) = stub.asked("POST", f"{STOREFRONT}/events")
+    assert re.fullmatch("[0-9a-f]{32}", request.body["visitor_id"])
 
 
 def test_a_page_seen_again_is_the_same_visitor(storefront: Storefront, stub: Stub) -> None:

@@ -9,17 +9,16 @@ const FIELDS = ["email", "phone"];
  *
  * @param {string} api
  * @param {import("./types.js").SubscriptionRequest} subscription
- * @param {string} locale The language of the texts on the page, as a two-letter code.
  * @returns {Promise<Outcome>} Never rejects.
  */
-export async function subscribe(api, subscription, locale) {
+export async function subscribe(api, subscription) {
   try {
     const answer = await request(`${api}/subscriptions`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(subscription),
     });
-    return readOutcome(answer.status, answer.body, answer.headers, locale);
+    return readOutcome(answer.status, answer.body, answer.headers);
   } catch {
     return { reason: "unreachable" };
   }
@@ -31,19 +30,14 @@ export async function subscribe(api, subscription, locale) {
  * @param {number} status
  * @param {any} body The JSON of the answer; null if it had none.
  * @param {Headers} headers
- * @param {string} locale
  * @returns {Outcome}
  */
-export function readOutcome(status, body, headers, locale) {
+export function readOutcome(status, body, headers) {
   if (status === 202 && body) {
     return { reason: null, confirmationRequired: !!body.confirmation_required, inStock: !!body.in_stock };
   }
   if (status === 422) {
-    const wrong = body?.error?.fields || {};
-    const field = FIELDS.find((name) => wrong[name]) || null;
-    // A sentence in another language than the page's is left out.
-    const isReadable = field && (headers.get("Content-Language") || "en").startsWith(locale);
-    return { reason: "invalid", field, sentence: isReadable ? [wrong[field]].flat().join(" ") : "" };
+    return { reason: "invalid", field: FIELDS.find((name) => body?.error?.fields?.[name]) };
   }
   if (status === 404) {
     return { reason: "unknown_variant" };

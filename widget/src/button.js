@@ -16,7 +16,7 @@ import { themeButtons } from "./theme.js";
 export function createButton(element, root) {
   const language = /** @type {HTMLElement | null} */ (element.closest("[lang]"))?.lang || settings.locale;
   const locale = pickLocale(language, settings.locale);
-  const own = { ...settings.texts?.["*"], ...settings.texts?.[locale], .../** @type {any} */ (element).texts };
+  const own = { ...settings.texts?.[locale], .../** @type {any} */ (element).texts };
   const label = element.getAttribute("label") || own.button || /** @type {string} */ (labels[locale]);
   const classes =
     element.getAttribute("button-class") ||
@@ -32,10 +32,8 @@ export function createButton(element, root) {
     // Of several buttons on a page each says what it is about.
     button.setAttribute("aria-label", `${label}: ${title}`);
   }
-  for (const [name, value] of Object.entries(settings.look || {})) {
-    // Through the object model: allowed by every `style-src`, and no value can reach beyond its own property.
-    container.style.setProperty(`--look-${name}`, value);
-  }
+  // Through the object model, which every `style-src` allows.
+  container.style.cssText = settings.look || "";
   root.replaceChildren(container);
   if (classes && !given) {
     button.className = classes;

@@ -11,7 +11,7 @@ let tries = 0;
  */
 export async function loadForm() {
   // Some browsers remember a failed import for the life of the page; another fragment makes it another module.
-  loading = loading || import(`${files}form.js#${tries++}`);
+  loading ||= import(`${files}form.js#${tries++}`);
   try {
     return await loading;
   } catch (error) {

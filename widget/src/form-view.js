@@ -82,13 +82,14 @@ function honeypot() {
 }
 
 /**
- * Shows a sentence with a warning sign, or nothing.
+ * Shows a sentence with a warning sign, or nothing; in a dialog that scrolls, it comes into sight.
  *
  * @param {HTMLElement} place
  * @param {string} sentence
  */
 export function setWarning(place, sentence) {
   place.replaceChildren(...(sentence ? [icon(WARNING), h("span", {}, sentence)] : []));
+  place.scrollIntoView({ block: "nearest" });
 }
 
 /**

@@ -73,14 +73,14 @@ class NotifyForm {
     const { backgroundColor, color } = getComputedStyle(button);
     // What stands in the page's own tree has its look from there; without a ground of its own it lends none.
     if (button.slot && !/^rgba/.test(backgroundColor)) {
-      container.style.setProperty("--look-accent", backgroundColor);
-      container.style.setProperty("--look-on-accent", color);
+      container.style.setProperty("--accent", `var(--stockbell-accent,${backgroundColor})`);
+      container.style.setProperty("--on-accent", `var(--stockbell-on-accent,${color})`);
     }
     container.append(this._view.dialog);
   }
 
   _listen() {
-    const { dialog, form, close, email, phone, submit } = this._view;
+    const { dialog, form, close, email, phone, quantity, submit } = this._view;
     dialog.setAttribute("closedby", this._isInline ? "none" : "any");
     if (this._isInline) {
       dialog.setAttribute("role", "region");
@@ -98,7 +98,7 @@ class NotifyForm {
     };
     dialog.onclose = () => this._options.onClose();
     close.onclick = () => dialog.close();
-    for (const field of [email, phone]) {
+    for (const field of [email, phone, quantity]) {
       field.input.oninput = () => this._setFieldError(field, "");
     }
     // The second click of a double click would close the answer before anybody has read it.
@@ -136,10 +136,11 @@ class NotifyForm {
   }
 
   _reset() {
-    const { email, phone, marketing } = this._view;
+    const { email, phone, quantity, marketing } = this._view;
     marketing.checked = false;
-    this._setFieldError(phone, "");
-    this._setFieldError(email, "");
+    for (const field of [email, phone, quantity]) {
+      this._setFieldError(field, "");
+    }
     this._setState("idle");
   }
 
@@ -155,30 +156,34 @@ class NotifyForm {
   }
 
   async _send() {
-    const wish = this._wish;
-    if (wish && this._isFilledIn()) {
+    const wish = /** @type {Wish} */ (this._wish);
+    /** @type {Outcome} */
+    let outcome = { reason: "invalid" };
+    if (this._isFilledIn()) {
       this._setState("sending");
-      const { api, locale } = this._options;
-      const outcome = await subscribe(api, this._request(wish), locale);
-      this._report(outcome, wish);
+      outcome = await subscribe(this._options.api, this._request(wish));
       // Another variant may have been opened meanwhile; its form is not this answer's.
       if (wish === this._wish) {
         this._show(outcome);
       }
     }
+    this._report(outcome, wish);
   }
 
   /** Names what is wrong beside its field, with the focus on the first one. */
   _isFilledIn() {
-    const { email, phone } = this._view;
+    const { email, phone, quantity } = this._view;
     const { emailMissing, emailInvalid, phoneInvalid } = this._texts;
     const address = (email.input.value = email.input.value.trim());
     // The browser takes "name@host" for an address; in a shop it is a slip.
     const isAddress = email.input.validity.valid && /@.+\../.test(address);
     const isPhone = /^(\+[\d\s().-]{7,30})?$/.test(phone.input.value.trim());
+    // What a number lacks, the browser itself can say.
+    const { validationMessage } = quantity.input;
+    this._setFieldError(quantity, validationMessage);
     this._setFieldError(phone, isPhone ? "" : phoneInvalid);
     this._setFieldError(email, isAddress ? "" : address ? emailInvalid : emailMissing);
-    return isAddress && isPhone;
+    return isAddress && isPhone && !validationMessage;
   }
 
   /**
@@ -193,7 +198,7 @@ class NotifyForm {
       ...(wish.productId && { product_id: wish.productId }),
       email: email.input.value,
       ...(number && { phone: number }),
-      ...(quantity.input.isConnected && { quantity: Math.min(Math.round(Math.abs(quantity.input.valueAsNumber)) || 1, 9999) }),
+      ...(quantity.input.isConnected && quantity.input.value && { quantity: quantity.input.valueAsNumber }),
       locale: this._options.language,
       marketing_consent: marketing.checked,
       page_url: publicPageUrl(location.href),
@@ -233,8 +238,8 @@ class NotifyForm {
   /** @param {Exclude<Outcome, { reason: null }>} outcome */
   _showError(outcome) {
     if (outcome.reason === "invalid" && outcome.field) {
-      const { field, sentence } = outcome;
-      this._setFieldError(this._view[field], sentence || this._texts[`${field}Invalid`]);
+      const { field } = outcome;
+      this._setFieldError(this._view[field], this._texts[`${field}Invalid`]);
     } else {
       setWarning(this._view.alert, this._explain(outcome));
     }
@@ -286,10 +291,10 @@ class NotifyForm {
    * @param {string} sentence
    */
   _setFieldError({ input, error }, sentence) {
-    setWarning(error, sentence);
     input.setAttribute("aria-invalid", String(!!sentence));
     if (sentence) {
       input.focus();
     }
+    setWarning(error, sentence);
   }
 }

@@ -4,6 +4,7 @@
  */
 import { settings } from "./config.js";
 import { h } from "./dom.js";
+import { labels } from "./labels.js";
 import "./loader.js";
 
 /**
@@ -123,7 +124,10 @@ function takeOver(modal) {
 function bringBigCommerce(trigger) {
   const title = document.querySelector("meta[property='og:title']")?.getAttribute("content") || "";
   const { product_page_text: label } = trigger;
-  settings.texts = { ...settings.texts, "*": { ...settings.texts?.["*"], ...fillIn(title), ...(label && { button: label }) } };
+  const filled = { ...fillIn(title), ...(label && { button: label }) };
+  // Klaviyo's words are in no certain language; those that were written for one go before them.
+  const texts = Object.keys(labels).map((locale) => [locale, { ...filled, ...settings.texts?.[locale] }]);
+  settings.texts = Object.fromEntries(texts);
   const replaces = (trigger.replace_sold_out || trigger.replace_anchor) && { "data-replaces": "#form-action-addToCart" };
   const script = h("script", { "data-look": "theme", ...replaces });
   script.src = `${settings.host}/s/${settings.key}/bigcommerce.js`;

@@ -14,6 +14,6 @@ export function pickLocale(...wanted) {
  * @param {string} [tag]
  * @returns {string} `de` for `de-AT`, `nb` for all that is Norwegian.
  */
-export function baseLanguage(tag = "") {
-  return tag.toLowerCase().replace(/[-_ ].*/, "").replace(/^n[no]$/, "nb");
+function baseLanguage(tag = "") {
+  return /** @type {string} */ (tag.toLowerCase().split(/[-_ ]/)[0]).replace(/^n[no]$/, "nb");
 }

@@ -22,44 +22,51 @@ const sheet = makeSheet(css);
  * Events, bubbling and composed: `stockbell-opened`, `stockbell-subscribed`, `stockbell-error`.
  */
 export class StockbellNotifyElement extends HTMLElement {
+  /** @private @type {ReturnType<typeof createButton> | undefined} Made when it is first needed. */
+  _view;
+  /** @private @type {import("./types.js").Form | undefined} Made when it is first wanted. */
+  _form;
+  /** @private @type {Promise<import("./types.js").Form> | undefined} The same on its way: a double click opens one form. */
+  _coming;
+  /** @private @type {string | null | undefined} The variant that the page names. */
+  _named;
+  /** @private @type {boolean | undefined} Whether the page's selection tells which variant it is. */
+  _follows;
+  /** @private @type {string | undefined} The variant that stock was looked up for. */
+  _asked;
+  /** @private @type {boolean | null | undefined} */
+  _found;
+  /** @private @type {number | undefined} */
+  _timer;
+  /** @private @type {Map<HTMLElement, string>} The theme's buttons that are hidden now, with their own `display`. */
+  _replaced = new Map();
+
+  /** @private */
+  _root = this.attachShadow({ mode: "open" });
+
   constructor() {
     super();
-    /** @private */
-    this._root = this.attachShadow({ mode: "open" });
     this._root.adoptedStyleSheets = [sheet];
-    /** @private @type {ReturnType<typeof createButton> | null} Made when it is first needed. */
-    this._view = null;
-    /** @private @type {import("./types.js").Form | null} Made when it is first wanted. */
-    this._form = null;
-    /** @private @type {Promise<import("./types.js").Form> | null} The same on its way: a double click opens one form. */
-    this._coming = null;
-    /** @private @type {string | null | undefined} The variant that the page names. */
-    this._named = undefined;
-    /** @private @type {string | null} The variant that stock was looked up for. */
-    this._asked = null;
-    /** @private @type {boolean | null} */
-    this._found = null;
-    /** @private @type {Map<HTMLElement, string>} The theme's buttons that are hidden now, with their own `display`. */
-    this._replaced = new Map();
-    /** @private */
-    this._look = () => {
-      try {
-        const { variantId } = this;
-        this._show(!!variantId && this._stock(variantId) === false);
-      } catch {
-        // The shop's page must never suffer from this element: whatever went wrong, the button is only not there.
-        this.removeAttribute("showing");
-        this._replace([]);
-      }
-    };
   }
+
+  /** @private */
+  _look = () => {
+    try {
+      const { variantId } = this;
+      this._show(!!variantId && this._stock(variantId) === false);
+    } catch {
+      // The shop's page must never suffer from this element: whatever went wrong, the button is only not there.
+      this.toggleAttribute("showing", false);
+      this._replace([]);
+    }
+  };
 
   /** The variant asked about; null if none is known. */
   get variantId() {
     const named = this.getAttribute("variant-id");
     if (this._named !== named) {
       this._named = named;
-      /** @private Whether the page's selection tells: where it is the same at first, the name is only a beginning. */
+      // Where the page's selection is the same at first, the name is only a beginning.
       this._follows = !named || (!this.hasAttribute("fixed") && named === selectedVariant(this));
     }
     return (this._follows && selectedVariant(this)) || named;
@@ -102,11 +109,11 @@ export class StockbellNotifyElement extends HTMLElement {
       const { link } = this._ready();
       link.hidden = true;
       try {
-        this._coming = this._coming || this._createForm();
+        this._coming ||= this._createForm();
         this._form = await this._coming;
         this._form.open(variantId);
       } catch {
-        this._coming = null;
+        this._coming = undefined;
         // The code did not come, or this browser has no dialogs.
         link.href = hostedForm(variantId);
         link.hidden = false;
@@ -118,13 +125,13 @@ export class StockbellNotifyElement extends HTMLElement {
   /**
    * @private
    * @param {string} variantId
-   * @returns {boolean | null}
+   * @returns {boolean | null | undefined}
    */
   _stock(variantId) {
     const available = this._available(variantId);
     if (available === null && this._asked !== variantId) {
       this._asked = variantId;
-      this._found = null;
+      this._found = undefined;
       void findStock(variantId).then((found) => {
         // The shopper may have gone on to another variant while the server was asked.
         if (this._asked === variantId) {
@@ -144,7 +151,7 @@ export class StockbellNotifyElement extends HTMLElement {
     if (wanted || this._view) {
       const { button, link } = this._ready();
       button.hidden = !wanted;
-      wanted = wanted || !link.hidden;
+      wanted ||= !link.hidden;
     }
     // While the form is open its host stays, or the browser would close it under the shopper's hands.
     this.toggleAttribute("showing", wanted || !!this._form?.isOpen());
@@ -178,7 +185,7 @@ export class StockbellNotifyElement extends HTMLElement {
   _ready() {
     // Themes that renew their sections take buttons away that they do not know.
     if (!this._view?.button.isConnected && !this._form?.isOpen()) {
-      this._form = this._coming = null;
+      this._form = this._coming = undefined;
       this._view = createButton(this, this._root);
       const { button } = this._view;
       button.onclick = () => {

@@ -4,7 +4,7 @@
  * This module is the only one that knows about themes: whatever else a theme may do to select a variant is added here.
  */
 
-const VARIANT_FIELD = ":is([name=id],[name=variation_id],[name=variant_id])";
+export const VARIANT_FIELD = ":is([name=id],[name=variation_id],[name=variant_id])";
 
 /**
  * The variant selected around an element: by the field that the page names, else the nearest product form, else the
@@ -14,12 +14,18 @@ const VARIANT_FIELD = ":is([name=id],[name=variation_id],[name=variant_id])";
  * @returns {string | null}
  */
 export function selectedVariant(element) {
-  const fields = /** @type {HTMLInputElement[]} */ (
-    nearest(element, element.getAttribute("variant-field") || VARIANT_FIELD)
-  );
-  const value = fields.find(({ type, checked }) => type !== "radio" || checked)?.value;
+  const fields = nearest(element, element.getAttribute("variant-field") || VARIANT_FIELD);
+  return chosenAmong(fields) || variantFromUrl(location.href);
+}
+
+/**
+ * @param {Element[]} fields
+ * @returns {string | false | undefined} The variant that they say is chosen; nothing if none is.
+ */
+export function chosenAmong(fields) {
+  const value = /** @type {HTMLInputElement[]} */ (fields).find(({ type, checked }) => type !== "radio" || checked)?.value;
   // WooCommerce writes 0 while nothing is chosen.
-  return (value !== "0" && value) || variantFromUrl(location.href);
+  return value !== "0" && value;
 }
 
 /**
@@ -27,7 +33,7 @@ export function selectedVariant(element) {
  * @returns {string | null} The value of `?variant=`.
  */
 export function variantFromUrl(href) {
-  return new URL(href).searchParams.get("variant") || null;
+  return new URL(href).searchParams.get("variant");
 }
 
 /**

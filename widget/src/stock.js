@@ -3,8 +3,8 @@ import { api } from "./config.js";
 /** The variant that the page was about when it came: what its data say without naming a variant is about this one. */
 let first = "";
 
-/** @type {Map<string, Promise<boolean | null>>} */
-const answers = new Map();
+/** @type {Record<string, Promise<boolean | null> | null>} The server's, by variant. */
+const answers = { __proto__: null };
 
 /**
  * Whether a variant can be bought: as the page's own data say, else the server, which is asked once per variant.
@@ -13,11 +13,7 @@ const answers = new Map();
  * @returns {Promise<boolean | null>} Null if nobody knows. Never rejects.
  */
 export async function findStock(variantId) {
-  const said = stockOnPage(variantId);
-  if (said === null && !answers.has(variantId)) {
-    answers.set(variantId, ask(variantId));
-  }
-  return said ?? /** @type {Promise<boolean | null>} */ (answers.get(variantId));
+  return stockOnPage(variantId) ?? (answers[variantId] ||= ask(variantId));
 }
 
 /**
@@ -34,7 +30,7 @@ async function ask(variantId) {
     // No answer is like a bad one.
   }
   // Not kept: who comes back to this variant asks again.
-  answers.delete(variantId);
+  delete answers[variantId];
   return null;
 }
 
@@ -48,20 +44,20 @@ const NAMED = "§§";
  * @returns {boolean | null} Null if they do not say, or do not speak of this variant.
  */
 function stockOnPage(variantId) {
-  first = first || variantId;
+  first ||= variantId;
   /** @type {string[]} */
   const words = [];
   let word = "";
   for (const { textContent } of document.querySelectorAll("script[type='application/ld+json']")) {
     try {
       // From the inside out: the first part that names the variant is the smallest.
-      JSON.parse(textContent || "", (key, part) => {
+      JSON.parse(/** @type {string} */ (textContent), (key, part) => {
         if (key === "availability") {
           words.push(part);
         }
         const json = part?.offers || part?.availability ? JSON.stringify(part) : "";
         if (/"availability":/.test(json) && json.includes(NAMED)) {
-          word = word || json;
+          word ||= json;
         }
         // Whole, or in an address; a price may be the same number.
         return /id|sku|url/i.test(key) && `${part}`.split(/[/=&#]/).includes(variantId) ? NAMED : part;
@@ -70,6 +66,6 @@ function stockOnPage(variantId) {
       // Not ours to mend.
     }
   }
-  word = word || (words[1] || variantId !== first ? "" : words[0] || "");
+  word ||= words[1] || variantId !== first ? "" : words[0] || "";
   return word ? !/OutOfStock|SoldOut/.test(word) : null;
 }

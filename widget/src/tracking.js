@@ -4,7 +4,7 @@
  * remembered for later. When the consent is taken back, what was kept in the browser is deleted.
  */
 import { consent, requestShopifysWord } from "./consent.js";
-import { nearest, selectedVariant } from "./selection.js";
+import { VARIANT_FIELD, chosenAmong, nearest } from "./selection.js";
 
 /**
  * @typedef {"viewed" | "added_to_cart" | "started_checkout"} EventType
@@ -30,10 +30,14 @@ const ELEMENT = "stockbell-notify[product-id]";
 const ADD_FORM =
   "form:is([action*='/cart/add'],[data-cart-item-add],[data-stockbell-add],.cart:has([name=add-to-cart]))";
 const CHECKOUT = "a[href*='/checkout'],[name=checkout],[formaction*='/checkout'],[data-stockbell-checkout]";
-const PRODUCT_FIELD = ":is([name=product-id],[name=product_id],[name=product])";
+const PRODUCT_FIELD = ":is([name=product-id],[name=product_id],[name=product],[name=add-to-cart])";
 const QUANTITY_FIELD = ":is([name=quantity],[name=qty],[name='qty[]'])";
 
 let address = "";
+/** @type {string | null} Where to ask whether the shop still wants to know; null once it is known to. */
+let question = null;
+/** The shop does not want to know, whatever the page says. */
+let isOff = false;
 /** @type {object[]} Events that the server has not taken yet. */
 let queue = [];
 /** @type {string | null} The browser's number, also where it cannot be kept from page to page. */
@@ -50,8 +54,10 @@ const viewed = new Set();
  *
  * @param {import("./types.js").Settings} settings
  */
-export function start({ host, key }) {
+export function start({ host, key, pinned }) {
   address = `${host}/api/v1/storefront/${key}/events`;
+  // The tag of a pinned loader says what was so when it was written.
+  question = pinned ? `${host}/s/${key}.json` : null;
   requestShopifysWord();
   setInterval(look, LOOK_MS);
   document.addEventListener("submit", ({ target }) => addToCart(/** @type {Element} */ (target)), true);
@@ -71,7 +77,7 @@ export function start({ host, key }) {
  */
 function track(type, subject) {
   const { productId, variantId } = subject;
-  if ((productId || variantId) && consent()) {
+  if ((productId || variantId) && !isOff && consent()) {
     queue.push({
       event_id: newId(),
       type,
@@ -120,12 +126,12 @@ function productOfPage() {
 function addToCart(form) {
   if (form.matches(ADD_FORM)) {
     const named = value(form, PRODUCT_FIELD);
+    const chosen = chosenAmong([...form.querySelectorAll(VARIANT_FIELD)]);
     const around = /** @type {StockbellElement | undefined} */ (form.querySelector(ELEMENT) || nearest(form, ELEMENT)[0]);
     // The element knows best what is chosen, if it is about this form's product.
-    const chosen = new FormData(/** @type {HTMLFormElement} */ (form)).get("id");
     const isOther = named ? around?.getAttribute("product-id") !== named : chosen && around?.variantId !== chosen;
     const element = around && !isOther ? around : null;
-    const variantId = element ? element.variantId : selectedVariant(form.firstElementChild || form);
+    const variantId = element ? element.variantId : chosen || null;
     const productId = element ? element.getAttribute("product-id") : named || null;
     track("added_to_cart", { productId, variantId, quantity: Number(value(form, QUANTITY_FIELD)) });
     send();
@@ -163,9 +169,17 @@ function send() {
 
 async function flush() {
   const events = queue.splice(0, MOST_LINES);
-  visitor = visitor || kept(VISITOR) || newId();
-  keep(VISITOR, visitor);
   try {
+    if (question) {
+      const settings = await fetch(question, { credentials: "omit" });
+      if (!(await settings.json()).events) {
+        stop();
+        return;
+      }
+      question = null;
+    }
+    visitor = visitor || /^[\da-f]{32}$/.exec(kept(VISITOR) || "")?.[0] || newId();
+    keep(VISITOR, visitor);
     const response = await fetch(address, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
@@ -173,6 +187,9 @@ async function flush() {
       credentials: "omit",
       keepalive: true, // A checkout leaves the page at once.
     });
+    if (response.status === 403) {
+      stop();
+    }
     if (response.status === 429 || response.status >= 500) {
       throw new Error();
     }
@@ -192,6 +209,11 @@ function cart() {
   } catch {
     return [];
   }
+}
+
+function stop() {
+  isOff = true;
+  forget();
 }
 
 function forget() {

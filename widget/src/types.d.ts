@@ -6,10 +6,11 @@ export interface Settings {
   key: string;
   /** The shop's language, used when the page does not tell its own. */
   locale?: string;
-  look?: Record<string, string>;
+  /** Declarations of the custom properties `--look-accent`, `--look-on-accent` and `--look-radius`. */
+  look?: string;
   /** What the form asks for besides the address. */
   fields?: ("phone" | "quantity" | "marketing")[];
-  /** The shop's own wording: language (or `*`), then name of the text. */
+  /** The shop's own wording: language, then name of the text. */
   texts?: Record<string, Partial<FormTexts> & { button?: string }>;
   /** The shop wants to know what visitors look at who have agreed to it. */
   events?: boolean;
@@ -102,7 +103,8 @@ export type FieldName = "email" | "phone";
 /** The server's answer in the form's words; `reason` is also what `stockbell-error` reports. */
 export type Outcome =
   | { reason: null; confirmationRequired: boolean; inStock: boolean }
-  | { reason: "invalid"; field: FieldName | null; sentence: string }
+  /** `field`: the one that the server does not take; what the form itself finds stands beside each. */
+  | { reason: "invalid"; field?: FieldName | undefined }
   | { reason: "rate_limited"; minutes: number | null }
   | { reason: "unknown_variant" | "failed" | "unreachable" };
 

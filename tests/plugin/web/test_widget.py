@@ -7,11 +7,11 @@ from pathlib import Path
 import brotli
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from plugin.web import widget
-from tests.factories import ShopKeys, change, make_shop, messages, set_stock, states
-from tests.plugin.web.support import only_subscription, rows, visible_text
+from tests.factories import ShopKeys, change, make_shop
+from tests.plugin.web.support import rows
 
 LOADER = 'window.loaded = "__STOCKBELL_SETTINGS__";'
 VERSION = "0123456789ab"
@@ -59,7 +59,7 @@ def test_the_loader_holds_exactly_the_shops_settings(
     assert client.get(f"/s/{shop.public_key}/bigcommerce.js").text == "bigcommerce;"
     assert client.get("/s/unknown/bigcommerce.js").status_code == 404
     assert other.public_key not in response.text
-    assert '"locale": "de"' in client.get(f"/s/{other.public_key}.js").text
+    assert '"locale":"de"' in client.get(f"/s/{other.public_key}.js").text
 
 
 def test_the_loader_carries_look_fields_and_words(
@@ -78,9 +78,33 @@ def test_the_loader_carries_look_fields_and_words(
 
     settings = client.get(f"/s/{shop.public_key}.json").get_json()
 
-    assert settings["look"] == {"accent": "#FFcc00", "on-accent": "#000", "radius": "0px"}
+    assert settings["look"] == (
+        "--accent:var(--stockbell-accent,#FFcc00);--on-accent:var(--stockbell-on-accent,#000);"
+        "--radius:var(--stockbell-radius,0px)"
+    )
     assert settings["fields"] == ["phone", "marketing"]
     assert settings["texts"] == {"de": {"button": "Klingeln"}}
+
+
+def test_a7_what_a_shopper_loads_stays_within_the_size_budget(client: FlaskClient, engine: Engine) -> None:
+    compressed = {"Accept-Encoding": "br"}
+    version = widget.manifest()["version"]
+    sizes = {
+        name: len(client.get(f"/widget/{version}/{name}.js", headers=compressed).data)
+        for name in ["form", *widget.manifest()["locales"]]
+    }
+    longest = max(size for name, size in sizes.items() if name != "form")
+
+    # A shop's key and settings are part of its loader, and no two compress alike.
+    for number in range(8):
+        shop = make_shop(engine, domain=f"https://shop{number}.example", locale="de")
+        change(
+            engine, shop, widget_accent="#1a4fd6", widget_radius=12, widget_fields=["phone", "quantity", "marketing"]
+        )
+        response = client.get(f"/s/{shop.public_key}.js", headers=compressed)
+        assert response.headers["Content-Encoding"] == "br"
+        assert len(response.data) <= 3000
+        assert len(response.data) + sizes["form"] + longest <= 8000
 
 
 @pytest.mark.parametrize(
@@ -92,7 +116,8 @@ def test_text_on_the_button_is_the_one_that_can_be_read(
 ) -> None:
     change(engine, shop, widget_accent=colour)
 
-    assert client.get(f"/s/{shop.public_key}.json").get_json()["look"]["on-accent"] == text_on_it
+    look = client.get(f"/s/{shop.public_key}.json").get_json()["look"]
+    assert f"--on-accent:var(--stockbell-on-accent,{text_on_it})" in look
 
 
 @pytest.mark.parametrize(
@@ -216,116 +241,3 @@ def test_nothing_else_is_served(client: FlaskClient, dist: Path, name: str) -> N
 
     assert response.status_code in {308, 404}
     assert b"secret" not in response.data.replace(name.encode(), b"")
-
-
-def test_hosted_form_signs_up_without_javascript(client: FlaskClient, engine: Engine) -> None:
-    shop = make_shop(engine, double_opt_in=True)
-    page = client.get(f"/n/{shop.public_key}/v1")
-    assert page.status_code == 200
-    assert '<html lang="en" dir="ltr">' in page.text
-    assert "<script" not in page.text
-    assert '<label for="email">' in page.text
-
-    response = client.post(
-        f"/n/{shop.public_key}/v1",
-        data={"email": "ann@example.com", "website": ""},
-        headers={"Accept-Language": "de-AT,en;q=0.5"},
-    )
-
-    assert response.status_code == 200
-    assert "dann stehen Sie auf der Liste" in response.text
-    assert "ann@example.com" in response.text
-    row = only_subscription(engine, shop)
-    assert (row["state"], row["locale"]) == ("unconfirmed", "de-AT")
-    assert len(messages(engine, shop)) == 1
-
-
-def test_hosted_form_asks_for_what_the_shop_wants_to_know(client: FlaskClient, engine: Engine, shop: ShopKeys) -> None:
-    assert "phone" not in client.get(f"/n/{shop.public_key}/v1").text
-    change(engine, shop, widget_fields=["phone", "quantity", "marketing"])
-    page = client.get(f"/n/{shop.public_key}/v1").text
-    assert 'name="marketing_consent">' in page  # unticked
-
-    typed = {"email": "ann@example.com", "phone": "020 7946 0000", "quantity": "3", "marketing_consent": "on"}
-    refused = client.post(f"/n/{shop.public_key}/v1", data=typed)
-    assert refused.status_code == 422
-    assert 'aria-describedby="phone-error"' in refused.text
-    assert 'value="ann@example.com"' in refused.text
-    client.post(f"/n/{shop.public_key}/v1", data={**typed, "phone": "+44 20 (7946) 0000"})
-
-    row = only_subscription(engine, shop)
-    assert (row["phone"], row["quantity"], row["marketing_consent"]) == ("+442079460000", 3, True)
-
-
-def test_hosted_form_speaks_the_visitors_language(client: FlaskClient, shop: ShopKeys) -> None:
-    page = client.get(f"/n/{shop.public_key}/v1", headers={"Accept-Language": "he-IL,en;q=0.5"}).text
-
-    assert '<html lang="he" dir="rtl">' in page
-
-
-@pytest.mark.parametrize("email", ["", "nonsense", "a@b\0.com", '"><script>alert(1)</script>'])
-def test_scenario_06_hosted_form_keeps_what_was_typed_and_names_the_fault(
-    client: FlaskClient, engine: Engine, shop: ShopKeys, email: str
-) -> None:
-    before = rows(engine)
-
-    response = client.post(f"/n/{shop.public_key}/v1", data={"email": email})
-
-    assert response.status_code == 422
-    assert 'aria-invalid="true" aria-describedby="email-error"' in response.text
-    assert "<script" not in response.text
-    assert rows(engine) == before
-
-
-def test_hosted_form_lets_robots_believe(client: FlaskClient, engine: Engine, shop: ShopKeys) -> None:
-    before = rows(engine)
-    data = {"email": "bot@example.com", "website": "x"}
-
-    robot = client.post(f"/n/{shop.public_key}/v1", data=data)
-
-    assert rows(engine) == before
-    human = client.post(f"/n/{shop.public_key}/v1", data={**data, "website": ""})
-    assert (robot.status_code, robot.text) == (human.status_code, human.text)
-
-
-def test_scenario_09_hosted_form_says_when_the_item_is_available(
-    client: FlaskClient, engine: Engine, shop: ShopKeys
-) -> None:
-    set_stock(engine, shop, 2)
-
-    page = visible_text(client.get(f"/n/{shop.public_key}/v1").text)
-
-    assert "Good news" in page
-
-
-def test_scenario_07_hosted_form_of_an_unknown_variant_is_not_found(
-    client: FlaskClient, engine: Engine, shop: ShopKeys
-) -> None:
-    other = make_shop(engine, domain="https://other.example", variants=["only-there"])
-    before = rows(engine)
-
-    for path in (f"/n/{shop.public_key}/only-there", f"/n/{shop.public_key}/zz", "/n/nobody/v1"):
-        assert client.get(path).status_code == 404
-        assert client.post(path, data={"email": "ann@example.com"}).status_code == 404
-    assert rows(engine) == before
-    assert client.get(f"/n/{other.public_key}/only-there").status_code == 200
-
-
-def test_a_strange_language_header_is_no_obstacle(client: FlaskClient, engine: Engine, shop: ShopKeys) -> None:
-    for number, language in enumerate(["*", "x" * 200, "de;q=x", "\xff", "", "de-" + "a" * 60]):
-        response = client.post(
-            f"/n/{shop.public_key}/v1",
-            data={"email": f"p{number}@example.com"},
-            headers={"Accept-Language": language},
-        )
-        assert response.status_code == 200
-    assert len(states(engine, shop)) == 6
-
-
-def test_hosted_form_shows_an_item_without_picture_and_options(
-    client: FlaskClient, engine: Engine, shop: ShopKeys
-) -> None:
-    with engine.begin() as database:
-        database.execute(text("UPDATE variant SET image_url = '', variant_title = '', url = ''"))
-
-    assert "<img" not in client.get(f"/n/{shop.public_key}/v1").text
