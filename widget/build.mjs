@@ -51,6 +51,7 @@ async function bundle(entry, format, labels) {
     logLevel: "warning",
     minify: true,
     mangleProps: /^_/,
+    reserveProps: /^_klOnsite$/,
     plugins: [minifiedCss],
     target: "es2022",
     write: false,

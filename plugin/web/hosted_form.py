@@ -83,7 +83,7 @@ def post_hosted_form(public_key: str, variant_id: str) -> ResponseReturnValue:
     try:
         data = SubscriptionRequestSchema().load(wish)
     except ValidationError as error:
-        wrong = error.normalized_messages()
+        wrong = error.messages_dict
         return _page(shop, item, typed, wrong=wrong), 422
     if not typed["website"]:
         try:

@@ -16,12 +16,20 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Blue
 <h1>Blue mug</h1>
 <form action="{root}/cart/add"><select name="id"><option value="1">S</option><option value="2">M</option></select>
 <button type="submit" name="add" class="btn">Add to cart</button></form>{extra}
-<script src="{script}"></script>
+{before}<script src="{script}" {timing}></script>
 <script>
   var klaviyo = klaviyo || [];
   klaviyo.init({init});
   klaviyo.enable("backinstock", {options});
 </script></body></html>"""
+# What Klaviyo's snippet leaves on a page until its script is there: each call waits in a queue, and is a promise.
+STUB = """<script>
+  window._klOnsite = window._klOnsite || [];
+  window.klaviyo = new Proxy({}, { get: (_, name) => name === "push"
+    ? (...calls) => _klOnsite.push(...calls)
+    : (...given) => new Promise((done) => _klOnsite.push([name, ...given, done])) });
+  klaviyo.identify({ $email: "ann@example.com" });
+</script>"""
 PRODUCT = {
     "id": 9,
     "title": "Blue mug",
@@ -41,7 +49,15 @@ class Shop:
         self.stub = stub
 
     def visit(
-        self, options: dict[str, Any], *, root: str = "", extra: str = "", product: Any = PRODUCT, **init: Any
+        self,
+        options: dict[str, Any],
+        *,
+        root: str = "",
+        extra: str = "",
+        before: str = "",
+        timing: str = "",
+        product: Any = PRODUCT,
+        **init: Any,
     ) -> None:
         def answer(route: Route) -> None:
             route.fulfill(json=product)
@@ -53,6 +69,8 @@ class Shop:
             init=json.dumps({"account": "ABC123", "platform": "shopify", **init}),
             options=json.dumps(options),
             extra=extra,
+            before=before,
+            timing=timing,
         )
         self.stub.pages[f"{root}/products/mug"] = ({}, html)
         self.page.goto(f"{self.stub.shop}{root}/products/mug")
@@ -83,6 +101,21 @@ def test_the_snippet_gives_a_button_that_follows_the_variant(
     expect(storefront.status).to_have_text("Done.")
 
     assert [(body["variant_id"], body["product_id"]) for body in stub.subscriptions] == [("2", "9")]
+
+
+@pytest.mark.parametrize("timing", ["", "async", "defer"])
+def test_calls_that_klaviyos_own_snippet_has_kept_are_answered(shop: Shop, storefront: Storefront, timing: str) -> None:
+    modal = {"headline": "<h1>{product_name}</h1>"}
+    shop.visit({"modal": modal}, before=STUB, timing=timing)
+    shop.page.select_option("select", "2")
+    shop.page.locator("stockbell-notify > button").click()
+
+    expect(storefront.dialog.get_by_role("heading")).to_have_text("Blue mug")
+    waiting = "() => _klOnsite.map(([name]) => name)"
+    assert shop.page.evaluate(waiting) == ["identify"]  # what is Klaviyo's own stays for its script
+    shop.page.evaluate("() => { klaviyo.push(['track', 'x']); void klaviyo.openForm('F'); }")
+    assert shop.page.evaluate(waiting) == ["identify", "track", "openForm"]
+    assert storefront.complaints == []
 
 
 def test_the_box_for_marketing_comes_with_a_list_and_is_never_ticked(shop: Shop, storefront: Storefront) -> None:

@@ -44,6 +44,7 @@ let account = {};
 /** @type {Record<string, string>} The merchant's texts, with places for the product's name. */
 let words = {};
 
+/** @type {Record<string, (...given: any[]) => void>} */
 const calls = {
   /** @param {Options} options */
   init: (options) => {
@@ -65,7 +66,23 @@ const calls = {
   logging: () => {},
 };
 const page = /** @type {any} */ (window);
-page.klaviyo = Object.assign(page.klaviyo || {}, calls);
+
+/** Takes the calls over; all others go where they went: Klaviyo's own script may still be there, for its forms. */
+function answerCalls() {
+  const others = Object(page.klaviyo || []);
+  page.klaviyo = new Proxy(others, {
+    get: (target, name) => (Object.hasOwn(calls, name) ? calls[/** @type {string} */ (name)] : Reflect.get(target, name)),
+  });
+  // What was called before this file came waits where Klaviyo's snippet has put it: the name, what was given, whom to tell.
+  for (const queue of [page._klOnsite, others].filter(Array.isArray)) {
+    for (const call of [...queue].filter(([name]) => Object.hasOwn(calls, name))) {
+      const [name, ...given] = /** @type {any[]} */ (call);
+      queue.splice(queue.indexOf(call), 1);
+      calls[name]?.(...given);
+      given.forEach((each) => typeof each === "function" && each());
+    }
+  }
+}
 
 /**
  * @param {Options} trigger
@@ -105,7 +122,8 @@ const WAYS = ["pointerenter", "touchstart", "focusin"];
  */
 function takeOver(modal) {
   const given = Object.entries(TEXTS).filter(([name]) => modal[name]);
-  words = Object.fromEntries(given.map(([name, ours]) => [ours, `${modal[name]}`]));
+  // Klaviyo takes markup here; what is shown as text would show it.
+  words = Object.fromEntries(given.map(([name, ours]) => [ours, `${modal[name]}`.replace(/<[^>]*>/g, "").trim()]));
   const fields = new Set(settings.fields);
   if (account.list) {
     fields.add("marketing");
@@ -259,3 +277,5 @@ async function placeOnCard(card, trigger, modal) {
     (card.querySelector(".klaviyo-button-container") || card).append(element);
   }
 }
+
+answerCalls();
