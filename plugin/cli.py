@@ -226,7 +226,7 @@ def snippet() -> None:
 @click.option("--page", required=True, help="A page of the shop: https://shop.example/products/mug")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def snippet_check(shop_id: int, page: str, *, as_json: bool) -> None:
-    """Look at a page of a shop: does the snippet work there? Ends with 1 unless all is well."""
+    """Look at a page of a shop: does the snippet work there? Ends with 1 if not, with 3 if only a browser can tell."""
     from plugin.snippet_check import check_page, is_well  # noqa: PLC0415 (brings in what only this command needs)
 
     with closing(_runtime()) as runtime:
@@ -240,7 +240,7 @@ def snippet_check(shop_id: int, page: str, *, as_json: bool) -> None:
             click.echo(f"{ {True: 'ok ', False: 'BAD', None: '?  '}[each.ok] }  {each.part}: {each.finding}")
             if each.remedy:
                 click.echo(f"     {each.remedy}")
-    sys.exit(0 if well else 1)
+    sys.exit(0 if well else 1 if any(each.ok is False for each in findings) else 3)
 
 
 @cli.group("catalog")

@@ -1,5 +1,6 @@
 """The buttons of a page: are they there, and does Stockbell know their variants and think the same of the stock?"""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from sqlalchemy import Connection, RowMapping
@@ -7,7 +8,7 @@ from sqlalchemy import Connection, RowMapping
 from plugin.domain import variants
 from plugin.domain.rules import is_sellable
 from plugin.domain.shops import Shop
-from plugin.snippet_check.finding import Finding, named
+from plugin.snippet_check.finding import Finding, named, short
 from plugin.snippet_check.page import Page, Tag
 from plugin.snippet_check.scripts import Loader, is_javascript
 
@@ -28,7 +29,24 @@ def findings(page: Page, every: list[Loader], shop: Shop, database: Connection) 
     counts = ((len(elements), "<stockbell-notify>"), (len(triggers), "data-stockbell-open"))
     there = " and ".join(f"{count:,} {what}" for count, what in counts if count)
     yield Finding(BUTTONS, ok=True, finding=f"On the page: {there}.")
+    yield from _selectors(elements)
     yield from _variants(elements, [each for each in triggers if each], shop, database)
+
+
+def _selectors(elements: Iterable[Tag]) -> Iterator[Finding]:
+    for tag in elements:
+        for name in ("variant-field", "replaces"):
+            if not _is_whole(tag.get(name)):
+                finding = f"A button's {name} is no CSS selector: {short(tag.get(name))}."
+                yield Finding(BUTTONS, ok=False, finding=finding, remedy="Mend it; until then the button stays hidden.")
+
+
+def _is_whole(selector: str) -> bool:
+    """Whether all that a selector opens is closed again; whatever else browsers refuse, only they can tell."""
+    outside = re.sub(r"\\.|\"[^\"]*\"|'[^']*'", "", selector)
+    while (less := re.sub(r"\[[^][()]*\]|\([^][()]*\)", "", outside)) != outside:
+        outside = less
+    return not re.search(r"[][()'\"]", outside)
 
 
 def _none(page: Page, every: list[Loader]) -> Finding:

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.widget.storefront import SOLD_OUT, Storefront
 from tests.widget.stub import PUBLIC_KEY, STOREFRONT, Stub
@@ -184,12 +184,17 @@ def test_speaks_the_pages_language_in_its_direction(
     expect(storefront.dialog).to_have_css("direction", direction)
 
 
+def check(storefront: Storefront, body: str, script: str | None = None) -> Locator:
+    """The panel that looks at a page with this on it."""
+    storefront.visit(body, script=script)
+    storefront.page.goto(f"{storefront.stub.shop}/product#stockbell-check")
+    storefront.page.reload()
+    return storefront.page.get_by_role("region", name="Stockbell check")
+
+
 def test_the_check_says_what_works_and_what_does_not(storefront: Storefront, stub: Stub) -> None:
     stub.availability = {"v1": False}
-    storefront.visit(form() + '<stockbell-notify variant-id="unknown" available="false"></stockbell-notify>')
-    storefront.page.goto(f"{stub.shop}/product#stockbell-check")
-    storefront.page.reload()
-    panel = storefront.page.get_by_role("region", name="Stockbell check")
+    panel = check(storefront, form() + '<stockbell-notify variant-id="unknown" available="false"></stockbell-notify>')
 
     expect(panel).to_contain_text("Stockbell does not work here yet")
     expect(panel).to_contain_text("Variant v1: its button shows; Stockbell knows it (sold out, 0 waiting).")
@@ -197,6 +202,52 @@ def test_the_check_says_what_works_and_what_does_not(storefront: Storefront, stu
     expect(panel).to_contain_text("The form can be loaded.")
     panel.get_by_role("button", name="Close").click()
     expect(panel).to_have_count(0)
+
+
+OTHER_SCRIPT = '<script src="/s/another/klaviyo.js" type="text/plain"></script>'
+
+
+@pytest.mark.parametrize(
+    ("body", "verdict", "words"),
+    [
+        (
+            '<stockbell-notify variant-id="v1" available="false"></stockbell-notify>',
+            "works on this page",
+            "sold out, 0",
+        ),
+        (
+            '<stockbell-notify variant-id="v1" available="true"></stockbell-notify>',
+            "look at one thing",
+            "may come from",
+        ),
+        ('<stockbell-notify variant-id="v2" available="true"></stockbell-notify>', "works on this page", "in stock, 0"),
+        ('<stockbell-notify variant-id="v2" available="false"></stockbell-notify>', "does not work", "may come from"),
+        (
+            '<stockbell-notify variant-id="v1" available="false" variant-field="[[["></stockbell-notify>',
+            "does not work",
+            "variant-field is no CSS selector: [[[",
+        ),
+        ('<a data-stockbell-open="v1">Tell me</a>', "works on this page", "1 data-stockbell-open"),
+        ('<a data-stockbell-open="v9">Tell me</a>', "does not work", "Stockbell does not know it"),
+        ("stockbell", "look at one thing", "Only where your own code calls stockbell.open"),
+        (f'{OTHER_SCRIPT}<a data-stockbell-open="v1">Tell me</a>', "does not work", "another shop, another: remove it"),
+    ],
+)
+def test_the_check_compares_what_the_page_says_with_what_stockbell_knows(
+    storefront: Storefront, stub: Stub, body: str, verdict: str, words: str
+) -> None:
+    stub.availability = {"v1": False, "v2": True}
+    panel = check(storefront, body)
+
+    expect(panel.get_by_role("heading")).to_contain_text(verdict)
+    expect(panel).to_contain_text(words)
+
+
+def test_the_check_finds_a_script_that_stands_twice(storefront: Storefront, stub: Stub) -> None:
+    stub.availability = {"v1": False}
+    panel = check(storefront, form(), f'<script src="{stub.script}"></script>' * 2)
+
+    expect(panel).to_contain_text("The script stands 2 times on this page: keep one.")
 
 
 def test_a8_nothing_moves_with_the_snippets_own_style(storefront: Storefront) -> None:

@@ -310,6 +310,9 @@ def test_buttons_that_are_not_there_are_missed(look: Look, merchant: ShopKeys) -
     assert look(document(script(merchant, path="/s/{key}/klaviyo.js"), ""))["Buttons"][0] == UNKNOWN
 
 
+OPTION_FIELD = "[name='option[226]'],#a:not(.b)"
+
+
 def element(attributes: str) -> str:
     return f"<stockbell-notify {attributes}></stockbell-notify>"
 
@@ -333,6 +336,9 @@ def element(attributes: str) -> str:
         (element('sold-out="v2" variant-id="v1" available="false"'), "Variants", OK, "v1 (sold out)"),
         (element('product-id="p-v1"'), "Variants", UNKNOWN, "#stockbell-check"),
         (element('product-id="p-v1" available="true"'), "Variants", UNKNOWN, "#stockbell-check"),
+        (element('variant-id="v1" available="false" variant-field="[[["'), "Buttons", BAD, "no CSS selector: [[["),
+        (element('variant-id="v1" available="false" replaces="#a:not(.b"'), "Buttons", BAD, "no CSS selector"),
+        (element(f'variant-id="v1" available="false" variant-field="{OPTION_FIELD}"'), "Buttons", OK, ""),
         ('<a data-stockbell-open="v1" href="#">Tell me</a>', "Variants", OK, "v1"),
         ('<a data-stockbell-open="zz" href="#">Tell me</a>', "Variants", BAD, "does not know zz"),
     ],
