@@ -133,26 +133,49 @@ def shop() -> None:
     """Shops."""
 
 
+DOMAINS = click.option(
+    "--domain",
+    "domains",
+    required=True,
+    multiple=True,
+    help="Where the storefront is: https://shop.example. Once more for each other address that it has.",
+)
+
+
 @shop.command("create")
 @click.option("--platform", type=click.Choice(sorted(PLATFORMS)), default="custom", show_default=True)
 @click.option("--name", required=True, help="Shown in messages.")
-@click.option("--domain", required=True, help="Where the storefront is: https://shop.example")
+@DOMAINS
 @click.option("--feed", default="", help="Custom catalogs: address or file of the feed.")
-def shop_create(platform: str, name: str, domain: str, feed: str) -> None:
+def shop_create(platform: str, name: str, domains: tuple[str, ...], feed: str) -> None:
     """Make a shop; prints its keys as JSON. The API key is shown only now."""
-    runtime = _runtime()
     feed = _feed(feed)
-    with runtime.engine.begin() as database:
+    with closing(_runtime()) as runtime, runtime.engine.begin() as database:
         new = shops.create_shop(
             database,
             platform=platform,
             name=name,
-            domain=domain,
+            domain=domains[0],
+            other_domains=domains[1:],
             feed=feed,
             allow_loopback=runtime.settings.allow_loopback,
         )
     keys = {"shop_id": str(new.shop_id), "public_key": new.public_key, "api_key": new.api_key}
     click.echo(json.dumps(keys))
+
+
+@shop.command("domains")
+@click.option("--shop", "shop_id", type=int, required=True)
+@DOMAINS
+def shop_domains(shop_id: int, domains: tuple[str, ...]) -> None:
+    """Say where a shop's storefront is now; the first address is the one that messages name."""
+    changes = {"domain": domains[0], "other_domains": domains[1:]}
+    with closing(_runtime()) as runtime:
+        _shop(runtime, shop_id)
+        with runtime.engine.begin() as database:
+            shops.change_settings(database, shop_id, changes, allow_loopback=runtime.settings.allow_loopback)
+        changed = _shop(runtime, shop_id)
+    click.echo("\n".join([changed.domain, *changed.other_domains]))
 
 
 @shop.command("webhook-secret")

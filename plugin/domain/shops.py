@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -48,6 +48,8 @@ class Shop:
     feed_max_loss_percent: int
     flow: Flow = flows.USUAL
     """What is sent when a variant is back."""
+    other_domains: tuple[str, ...] = ()
+    """Where else its pages are: other countries, the platform's own address."""
     paused_at: datetime | None = None
     """Since when nothing is sent for this shop, by its own wish."""
     messages_per_minute: int | None = None
@@ -64,10 +66,13 @@ class Shop:
 
     @property
     def origins(self) -> frozenset[str]:
-        """Origins of the storefront's pages: the domain, with and without "www."."""
-        scheme, _, host = self.domain.partition("://")
-        twin = host.removeprefix("www.") if host.startswith("www.") else f"www.{host}"
-        return frozenset({self.domain, f"{scheme}://{twin}"})
+        """Origins of the storefront's pages: each of its domains, with and without "www."."""
+        found = set()
+        for domain in (self.domain, *self.other_domains):
+            scheme, _, host = domain.partition("://")
+            twin = host.removeprefix("www.") if host.startswith("www.") else f"www.{host}"
+            found |= {domain, f"{scheme}://{twin}"}
+        return frozenset(found)
 
     @property
     def paused(self) -> bool:
@@ -104,6 +109,7 @@ def create_shop(  # noqa: PLR0913 (what a shop is made of)
     platform: str,
     name: str,
     domain: str,
+    other_domains: Sequence[str] = (),
     feed: str = "",
     platform_shop_id: str = "",
     allow_loopback: bool = False,
@@ -116,16 +122,19 @@ def create_shop(  # noqa: PLR0913 (what a shop is made of)
     if not name.strip() or not name.isprintable():
         raise FieldError("name", "must not be empty, nor hold control characters")
     origin = normalized_origin(domain, allow_loopback=allow_loopback)
+    others = _other_origins(other_domains, allow_loopback=allow_loopback)
     new = NewShop(0, secrets.token_urlsafe(16), secrets.token_urlsafe(32))
     shop_id = database.execute(
         text(
-            "INSERT INTO shop (platform, name, domain, public_key, platform_shop_id, api_key_hash, feed)"
-            " VALUES (:platform, :name, :domain, :public_key, :platform_shop_id, :api_key_hash, :feed) RETURNING id"
+            "INSERT INTO shop (platform, name, domain, other_domains, public_key, platform_shop_id, api_key_hash, feed)"
+            " VALUES (:platform, :name, :domain, :other_domains, :public_key, :platform_shop_id, :api_key_hash, :feed)"
+            " RETURNING id"
         ),
         {
             "platform": platform,
             "name": name.strip(),
             "domain": origin,
+            "other_domains": others,
             "public_key": new.public_key,
             "platform_shop_id": platform_shop_id or new.public_key,
             "api_key_hash": _hashed(new.api_key),
@@ -155,6 +164,18 @@ def normalized_origin(domain: str, *, allow_loopback: bool) -> str:
     shown = f"[{host}]" if ":" in host else host
     usual = port in {None, {"https": 443, "http": 80}[parts.scheme]}  # browsers leave the usual port out
     return f"{parts.scheme}://{shown}" + ("" if usual else f":{port}")
+
+
+def _other_origins(domains: Sequence[str], *, allow_loopback: bool) -> list[str]:
+    """Each once.
+
+    Raises:
+        FieldError: one of them is no origin.
+    """
+    try:
+        return list(dict.fromkeys(normalized_origin(each, allow_loopback=allow_loopback) for each in domains))
+    except FieldError as error:
+        raise FieldError("other_domains", f"each {error.message}") from error
 
 
 def by_id(database: Connection, shop_id: int) -> Shop | None:
@@ -213,6 +234,8 @@ def change_settings(
     changes: Mapping[str, Any],
     by: str = "command line",
     now: datetime | None = None,
+    *,
+    allow_loopback: bool = False,
 ) -> None:
     """Write checked settings and keep what they were; releases nothing (rule 4).
 
@@ -222,9 +245,10 @@ def change_settings(
         changes: any of the names in `SETTINGS`; customers_per_unit is "all" or a number.
         by: who changes them, for the history.
         now: the moment; the present one when absent.
+        allow_loopback: whether the storefront may be on this machine, without TLS.
 
     Raises:
-        FieldError: a name is unknown or a rule's number is below 1.
+        FieldError: a name is unknown, a rule's number is below 1, or an address is no origin.
     """
     unknown = set(changes) - SETTINGS
     if unknown:
@@ -234,6 +258,10 @@ def change_settings(
     row = database.execute(text(f"{_SELECT} WHERE shop.id = :id FOR NO KEY UPDATE OF shop"), {"id": shop_id})
     shop = _shop(row.mappings().one())
     before = settings_of(shop)
+    if values.get("domain", shop.domain) != shop.domain:
+        values["domain"] = normalized_origin(values["domain"], allow_loopback=allow_loopback)
+    if tuple(values.get("other_domains", shop.other_domains)) != shop.other_domains:
+        values["other_domains"] = _other_origins(values["other_domains"], allow_loopback=allow_loopback)
     kept = [Change(name, _plain(before[name]), _plain(values[name])) for name in sorted(values)]
     settings_history.add(database, shop_id, kept, by)
     if "paused" in values and values.pop("paused") != before["paused"]:
@@ -316,6 +344,8 @@ def lock_rules(database: Connection, shop_id: int) -> None:
 WIDGET_FIELDS = ("phone", "quantity", "marketing")
 RULE_SETTINGS = {"minimum_inventory", "customers_per_unit", "wait_minutes"}
 SETTINGS = RULE_SETTINGS | {
+    "domain",
+    "other_domains",
     "double_opt_in",
     "locations",
     "messages_per_minute",
@@ -359,11 +389,12 @@ def _shop(row: RowMapping) -> Shop:
         wait_minutes=row["wait_minutes"],
     )
     locations = row["locations"]
-    plain = set(Shop.__slots__) - {"rules", "locations", "widget_fields", "flow"}
+    plain = set(Shop.__slots__) - {"rules", "locations", "other_domains", "widget_fields", "flow"}
     return Shop(
         **{name: row[name] for name in plain},
         rules=rules,
         locations=None if locations is None else tuple(locations),
+        other_domains=tuple(row["other_domains"]),
         widget_fields=tuple(row["widget_fields"]),
         flow=flows.of_row(row["flow_state"], row["flow_messages"]),
     )

@@ -26,6 +26,7 @@ shop = Table(
     words("platform"),
     words("name"),
     words("domain"),  # origin of the storefront
+    Column("other_domains", ARRAY(TEXT), nullable=False, server_default=text("'{}'")),  # more origins of it
     words("public_key"),
     words("platform_shop_id", nullable=True),  # how the platform knows it; the public key where there is none
     Column("api_key_hash", LargeBinary, nullable=False),

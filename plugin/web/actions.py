@@ -36,7 +36,8 @@ def change_settings(shop: Shop, changes: dict[str, Any], by: str) -> Shop:
     """
     try:
         with runtime().engine.begin() as database:
-            shops.change_settings(database, shop.id, changes, by)
+            allow_loopback = runtime().settings.allow_loopback
+            shops.change_settings(database, shop.id, changes, by, allow_loopback=allow_loopback)
             changed = shops.by_id(database, shop.id)
             assert changed
             if "locations" in changes:

@@ -1,10 +1,8 @@
 """The widget's form as a page of its own, for shops' pages on which no script runs; in the same words and languages."""
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from functools import cache
 from http import HTTPStatus
 
 from babel.dates import format_timedelta
@@ -32,22 +30,11 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(blueprint)
 
 
-@cache
-def _texts() -> Mapping[str, Mapping[str, str]]:
-    """The widget's texts, by language and name.
-
-    Raises:
-        FileNotFoundError: the widget has not been built.
-    """
-    texts: Mapping[str, Mapping[str, str]] = json.loads((widget.DIST / "texts.json").read_text("utf-8"))
-    return texts
-
-
 def _words(shop: Shop) -> tuple[str, Mapping[str, str]]:
     """The first language of the browser's that there are texts in, else the shop's, else English; and the texts."""
     wanted = [_base(tag) for tag in (*request.accept_languages.values(), shop.locale)]
-    language = next((tag for tag in wanted if tag in _texts()), "en")
-    return language, {**_texts()[language], **shop.widget_texts.get(language, {})}
+    language = next((tag for tag in wanted if tag in widget.texts()), "en")
+    return language, {**widget.texts()[language], **shop.widget_texts.get(language, {})}
 
 
 def _base(tag: str) -> str:

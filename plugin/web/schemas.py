@@ -16,6 +16,7 @@ from plugin.domain.overrides import SCOPES
 from plugin.domain.shopper_events import TYPES, ShopperEvent
 from plugin.domain.shops import WIDGET_FIELDS
 from plugin.mail.compose import available_locales
+from plugin.web import widget
 
 MOST_ID_CHARS = 255
 MOST_LOCALE_CHARS = 35
@@ -38,6 +39,7 @@ PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 """E.164: a plus sign, the country code and the number, 15 digits at the most."""
 COLOUR = re.compile(r"(#[0-9a-fA-F]{6})?\Z")
 MOST_TEXT_CHARS = 400
+MOST_DOMAINS = 20
 MOST_RADIUS = 40
 MOST_WANTED = 9999
 RANDOM_ID = r"[0-9a-f]{32}\Z"
@@ -62,6 +64,11 @@ def checked_email(value: str) -> str:
     if "." not in found.ascii_domain:
         raise ValidationError(NO_ADDRESS)
     return found.ascii_email or found.normalized
+
+
+def _each_once(values: list[str]) -> None:
+    if len(set(values)) < len(values):
+        raise ValidationError("Each must stand once.")
 
 
 def _printable(value: str) -> None:
@@ -386,6 +393,17 @@ class RulesSchema(Schema):
 class SettingsSchema(RulesSchema):
     """The shop's settings; a change never sends anything by itself."""
 
+    domain = fields.String(
+        validate=validate.Length(1, MOST_URL_CHARS),
+        metadata={"description": "Where the storefront is: https://shop.example"},
+    )
+    other_domains = fields.List(
+        fields.String(validate=validate.Length(1, MOST_URL_CHARS)),
+        validate=validate.Length(max=MOST_DOMAINS),
+        metadata={
+            "description": "Where else its pages are, such as the platform's own address; www. is included in each"
+        },
+    )
     locations = fields.List(
         identifier(),
         allow_none=True,
@@ -416,6 +434,7 @@ class SettingsSchema(RulesSchema):
     )
     widget_fields = fields.List(
         fields.String(validate=validate.OneOf(WIDGET_FIELDS)),
+        validate=_each_once,
         metadata={"description": "What the form asks for besides the address"},
     )
     widget_texts = fields.Dict(
@@ -436,6 +455,19 @@ class SettingsSchema(RulesSchema):
     feed = fields.String(validate=[validate.Length(max=MOST_URL_CHARS), _printable])
     feed_interval_seconds = fields.Integer(strict=True, validate=validate.Range(5, 7 * 24 * 3600))
     feed_max_loss_percent = fields.Integer(strict=True, validate=validate.Range(0, 100))
+
+    @validates("widget_texts")
+    def texts_of_the_widget(self, value: dict[str, dict[str, str]], **_options: Any) -> None:
+        """Only what is ever shown."""
+        try:
+            known = widget.texts()
+        except FileNotFoundError:  # it is not built; nothing is shown at all
+            return
+        for language, texts in value.items():
+            if language not in known:
+                raise ValidationError(f"{language}: the widget speaks {', '.join(sorted(known))}.")
+            for name in sorted(texts.keys() - known["en"].keys()):
+                raise ValidationError(f"{language}.{name}: the texts are {', '.join(sorted(known['en']))}.")
 
     @validates("sender_email")
     def usable_sender(self, value: str, **_options: Any) -> None:

@@ -45,6 +45,17 @@ def manifest() -> Mapping[str, Any]:
 
 
 @cache
+def texts() -> Mapping[str, Mapping[str, str]]:
+    """The widget's texts, by language and name.
+
+    Raises:
+        FileNotFoundError: the widget has not been built.
+    """
+    texts: Mapping[str, Mapping[str, str]] = json.loads((DIST / "texts.json").read_text("utf-8"))
+    return texts
+
+
+@cache
 def _built(name: str) -> str:
     """The text of a file of the build."""
     return (DIST / str(manifest()["version"]) / name).read_text("utf-8")

@@ -39,6 +39,7 @@ COVERED_HERE = {
     "links.confirm",
     "widget.loader",
     "widget.loader_settings",
+    "widget.look",
     "widget.klaviyo_loader",
     "widget.bigcommerce_script",
     "hosted_form.hosted_form",

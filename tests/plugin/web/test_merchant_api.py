@@ -252,6 +252,8 @@ def test_settings_are_shown_and_changed_one_by_one(client: FlaskClient, engine: 
     assert before.headers["Cache-Control"] == "no-store"
 
     changes = {
+        "domain": "https://shop.example",
+        "other_domains": ["https://shop.myshopify.com", "https://shop.example.de"],
         "minimum_inventory": 2,
         "customers_per_unit": 5,
         "wait_minutes": 15,
@@ -290,6 +292,13 @@ def test_all_settings_can_be_sent_back_as_they_came(client: FlaskClient, engine:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("domain", "shop.example"),
+        ("domain", "http://shop.example"),
+        ("domain", "https://shop.example/de"),
+        ("domain", ""),
+        ("other_domains", "https://shop.example"),
+        ("other_domains", ["https://shop.example", "ftp://shop.example"]),
+        ("other_domains", [f"https://{n}.example" for n in range(21)]),
         ("minimum_inventory", 0),
         ("minimum_inventory", "2"),
         ("minimum_inventory", 1.5),

@@ -369,6 +369,17 @@ def test_cors_keeps_foreign_pages_out(client: FlaskClient, engine: Engine, shop:
     assert rows(engine) == before
 
 
+def test_a_shop_with_several_addresses_is_let_in_from_each(client: FlaskClient, engine: Engine, shop: ShopKeys) -> None:
+    other = "https://shop.myshopify.com"
+    assert sign_up(client, shop, origin=other).status_code == 403
+
+    change(engine, shop, domain="https://moved.example", other_domains=[f"{other}/", other])
+
+    for origin in (other, "https://www.shop.myshopify.com", "https://moved.example"):
+        assert sign_up(client, shop, origin=origin).headers["Access-Control-Allow-Origin"] == origin
+    assert sign_up(client, shop, origin="https://shop.example").status_code == 403
+
+
 def test_a_shop_at_the_usual_port_is_the_same_origin(client: FlaskClient, engine: Engine) -> None:
     shop = make_shop(engine, domain="https://Shop.example:443/")
 

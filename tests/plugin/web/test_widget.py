@@ -38,6 +38,7 @@ def dist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def forget() -> None:
     """What the process remembers of the build."""
     widget.manifest.cache_clear()
+    widget.texts.cache_clear()
     widget._built.cache_clear()
 
 
@@ -131,6 +132,9 @@ def test_text_on_the_button_is_the_one_that_can_be_read(
         ({"widget_radius": "8"}, "widget_radius"),
         ({"widget_fields": ["fax"]}, "widget_fields.0"),
         ({"widget_fields": "phone"}, "widget_fields"),
+        ({"widget_fields": ["phone", "phone"]}, "widget_fields"),
+        ({"widget_texts": {"xx": {"button": "x"}}}, "widget_texts"),
+        ({"widget_texts": {"de": {"buttn": "x"}}}, "widget_texts"),
         ({"widget_texts": {"deutsch": {"button": "x"}}}, "widget_texts.deutsch.key"),
         ({"widget_texts": {"de": {"button": "a\0b"}}}, "widget_texts.de.value.button.value"),
         ({"widget_texts": {"de": {"button": ""}}}, "widget_texts.de.value.button.value"),
