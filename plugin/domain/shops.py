@@ -260,8 +260,9 @@ def change_settings(
     before = settings_of(shop)
     if values.get("domain", shop.domain) != shop.domain:
         values["domain"] = normalized_origin(values["domain"], allow_loopback=allow_loopback)
-    if tuple(values.get("other_domains", shop.other_domains)) != shop.other_domains:
-        values["other_domains"] = _other_origins(values["other_domains"], allow_loopback=allow_loopback)
+    if "other_domains" in values:
+        others, given = list(shop.other_domains), list(values["other_domains"])
+        values["other_domains"] = others if given == others else _other_origins(given, allow_loopback=allow_loopback)
     kept = [Change(name, _plain(before[name]), _plain(values[name])) for name in sorted(values)]
     settings_history.add(database, shop_id, kept, by)
     if "paused" in values and values.pop("paused") != before["paused"]:
