@@ -119,6 +119,21 @@ def test_a_shopper_asks_and_is_told_when_it_is_back(demo: Running, page: Page) -
     expect(page.get_by_role("heading", level=1)).to_have_text("You are unsubscribed")
 
 
+def test_a_shopper_whose_browser_runs_no_scripts_asks_on_a_page_of_its_own(demo: Running, browser: Browser) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(demo.storefront)
+    page.get_by_role("button", name="Sell out").click()
+    wait_for(lambda: not knows_as_available(page), "Stockbell reads that it is sold out")
+
+    page.get_by_role("link", name="Notify me when available").click()
+    page.get_by_label("E-mail").fill(f"shopper{time.time_ns()}@example.com")
+    page.get_by_role("button", name="Notify me").click()
+
+    expect(page.get_by_role("status")).to_contain_text("shopper")
+    context.close()
+
+
 def knows_as_available(page: Page) -> bool:
     script = page.locator("script[src*='/s/']").get_attribute("src") or ""
     variant = page.locator("stockbell-notify").get_attribute("variant-id")

@@ -29,7 +29,12 @@ def create_shop_app(stockbell_url: str, public_key: str, shop: DemoShop | None =
         shop: goods and stock; a new one when left out.
     """
     app = Flask(__name__)
-    app.config.update(STOCKBELL_SCRIPT=f"{stockbell_url.rstrip('/')}/s/{public_key}.js", MAX_CONTENT_LENGTH=16 * 1024)
+    stockbell = stockbell_url.rstrip("/")
+    app.config.update(
+        STOCKBELL_SCRIPT=f"{stockbell}/s/{public_key}.js",
+        STOCKBELL_FORM=f"{stockbell}/n/{public_key}",
+        MAX_CONTENT_LENGTH=16 * 1024,
+    )
     app.extensions["shop"] = shop = shop or DemoShop()
     app.add_template_filter(shop.quantity, "stock")
     app.register_blueprint(storefront)

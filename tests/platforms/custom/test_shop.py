@@ -49,10 +49,7 @@ def test_every_page_has_the_snippet_as_a_shop_would_paste_it(client: FlaskClient
 def test_page_shows_the_variant_of_the_address(variant_id: str, available: str, client: FlaskClient) -> None:
     page = client.get(f"/products/harbour-mug?variant={variant_id}").text
 
-    assert (
-        f'<stockbell-notify product-id="7101" variant-id="{variant_id}" available="{available}"></stockbell-notify>'
-        in page
-    )
+    assert f'<stockbell-notify product-id="7101" variant-id="{variant_id}" available="{available}">' in page
     assert ("disabled" in page) is (available == "false")
     assert re.search(rf'value="{variant_id}"\s+data-quantity="\d+" checked', page)
 

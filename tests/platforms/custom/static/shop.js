@@ -1,6 +1,7 @@
 // Follows the choice of a variant without loading the page anew, as most themes do.
 const picker = document.querySelector("[data-picker]");
 const widget = document.querySelector("stockbell-notify");
+const link = widget.querySelector("a");
 const buy = document.querySelector("[data-buy]");
 
 function show(option) {
@@ -12,6 +13,8 @@ function show(option) {
   document.querySelector("[data-stock]").textContent = quantity;
   buy.disabled = quantity === 0;
   buy.textContent = quantity === 0 ? "Sold out" : "Buy now";
+  link.hidden = quantity > 0;
+  link.href = link.href.replace(/[^/]*$/, encodeURIComponent(option.value));
   widget.setAttribute("variant-id", option.value);
   widget.setAttribute("available", String(quantity > 0));
 }
