@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 from tests.browser import launch_chromium  # noqa: E402
 from tests.widget.states import FIELDS, STATES, State  # noqa: E402
 from tests.widget.storefront import Storefront  # noqa: E402
-from tests.widget.stub import Answer, Stub, refused  # noqa: E402
+from tests.widget.stub import Answer, Stub, look, refused  # noqa: E402
 from tests.widget.themes import THEMES, button  # noqa: E402
 
 BUILD = ROOT / "build" / "pictures"
@@ -98,7 +98,7 @@ def _checked(storefront: Storefront, stub: Stub) -> None:
 
 
 ALL = {"fields": FIELDS}
-GREEN = {"look": {"accent": "#0b5d3b", "on-accent": "#fff", "radius": "24px"}}
+GREEN = {"look": look({"accent": "#0b5d3b", "on-accent": "#fff", "radius": "24px"})}
 THEME_BUTTON = '<form><button class="btn">Add to cart</button></form>'
 PICTURES_TO_MAKE = [
     *(Picture(name, state, settings=ALL if name == "mistakes" else {}) for name, state in STATES.items()),
@@ -146,7 +146,7 @@ def _take(storefront: Storefront, path: Path) -> None:
 
 def _state(browser: Browser, dist: Path, picture: Picture, width: int, scheme: Literal["light", "dark"]) -> None:
     with Stub(dist).running() as stub, _tab(browser, stub, width, scheme) as storefront:
-        stub.settings = {"look": {}, **picture.settings}
+        stub.settings = {"look": "", **picture.settings}
         storefront.page.emulate_media(**picture.media)
         html = PAGE.format(scheme=scheme, element=picture.element)
         storefront.visit(f'<div dir="{"rtl" if picture.lang == "ar" else "ltr"}">{html}</div>', lang=picture.lang)

@@ -7,7 +7,7 @@ assets are immutable and open to all, the loader carries the shop's settings.
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -45,6 +45,11 @@ def accepted(*, confirmation_required: bool = False, in_stock: bool = False, del
     """The contract's answer to a subscription."""
     body = {"status": "accepted", "confirmation_required": confirmation_required, "in_stock": in_stock}
     return Answer(202, body, delay_seconds=delay_seconds)
+
+
+def look(properties: Mapping[str, str]) -> str:
+    """A shop's look as the server puts it into the loader."""
+    return ";".join(f"--{name}:var(--stockbell-{name},{value})" for name, value in properties.items())
 
 
 def refused(status: int, code: str, *, fields: dict[str, list[str]] | None = None, **headers: str) -> Answer:
@@ -194,8 +199,8 @@ class Stub:
         return self._answer_storefront(request)
 
     def _settings(self) -> dict[str, object]:
-        look = "--accent:var(--stockbell-accent,#1a1a1a);--radius:var(--stockbell-radius,6px)"
-        return {"host": self.host, "key": PUBLIC_KEY, "locale": "en", "look": look, **self.settings}
+        usual = look({"accent": "#1a1a1a", "radius": "6px"})
+        return {"host": self.host, "key": PUBLIC_KEY, "locale": "en", "look": usual, **self.settings}
 
     def _loader(self, name: str) -> bytes:
         loader = (self.dist / self._manifest["version"] / name).read_text()

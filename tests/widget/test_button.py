@@ -2,7 +2,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.widget.storefront import Storefront
-from tests.widget.stub import PUBLIC_KEY, STOREFRONT, Stub
+from tests.widget.stub import PUBLIC_KEY, STOREFRONT, Stub, look
 
 pytestmark = pytest.mark.browser
 
@@ -217,7 +217,7 @@ def test_links_to_the_hosted_form_and_tries_anew_when_the_form_does_not_load(
 
 def test_takes_the_shops_look_and_words(storefront: Storefront, stub: Stub) -> None:
     stub.settings = {
-        "look": "--accent:#ffcc00;--on-accent:#000;--radius:20px",
+        "look": look({"accent": "#ffcc00", "on-accent": "#000", "radius": "20px"}),
         "texts": {"en": {"button": "Ring me"}},
     }
     storefront.visit()
