@@ -178,6 +178,18 @@ def shop_domains(shop_id: int, domains: tuple[str, ...]) -> None:
     click.echo("\n".join([changed.domain, *changed.other_domains]))
 
 
+@shop.command("remove")
+@click.option("--shop", "shop_id", type=int, required=True)
+@click.confirmation_option(prompt="Nobody in its line will be told any more. Remove the shop?")
+def shop_remove(shop_id: int) -> None:
+    """Take a shop out: its keys are no longer good, and nothing is sent for it from now on."""
+    with closing(_runtime()) as runtime:
+        found = _shop(runtime, shop_id)
+        with runtime.engine.begin() as database:
+            shops.uninstall(database, shop_id, now())
+    click.echo(f"{found.name} is removed.")
+
+
 @shop.command("webhook-secret")
 @click.option("--shop", "shop_id", type=int, required=True)
 def shop_webhook_secret(shop_id: int) -> None:
@@ -209,6 +221,8 @@ def _feed(feed: str) -> str:
         return feed
     if "://" in feed or not Path(feed).is_file():
         raise FieldError("feed", f"{feed} is neither a web address nor a file")
+    if not os.access(feed, os.R_OK):
+        raise FieldError("feed", f"{feed} cannot be read: give it to whoever runs Stockbell")
     return str(Path(feed).absolute())
 
 

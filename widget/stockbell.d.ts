@@ -8,6 +8,8 @@ export interface Attributes {
   "variant-title"?: string;
   "customer-email"?: string;
   "customer-phone"?: string;
+  display?: "inline";
+  label?: string;
   lang?: string;
 }
 

@@ -1,7 +1,7 @@
 """Carries out what the rules decide: opens restocks and lets subscribers out of the line.
 
 Everything here runs inside the caller's transaction, with the variant's row locked, so that a stock change,
-the restock that it causes, the release and its messages are one (design.md, "What must never be lost", 2).
+the restock that it causes, the release and its messages are one.
 """
 
 from dataclasses import dataclass, replace

@@ -1,6 +1,6 @@
 """The rules of restocking as pure functions: no clock, no database, no network.
 
-Production and `stockbell simulate` call these same functions. Source: design.md, "The rules".
+Production and `stockbell simulate` call these same functions.
 Quantities are whole units; None is unlimited (not tracked, or sold when out of stock).
 """
 

@@ -1,6 +1,6 @@
 """`stockbell simulate`: a scenario played through the rules, in memory.
 
-The shape of scenarios and results is in design.md ("stockbell simulate"); times are whole minutes.
+The shape of scenarios and results is in docs/commands.md ("A story for simulate"); times are whole minutes.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Why was this sent, why was it not, and what happens next: told from recorded facts (design.md, "never lost", 7)."""
+"""Why was this sent, why was it not, and what happens next: told from recorded facts."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -34,7 +34,7 @@ shop = Table(
     words("currency", default=""),
     moment("created_at", default_now=True),
     moment("uninstalled_at"),
-    # The rules (design.md, "The rules").
+    # The rules of restocking (plugin/domain/rules.py).
     Column("minimum_inventory", Integer, nullable=False, server_default=text("1")),
     Column("customers_per_unit", Integer),  # NULL is "all"
     Column("wait_minutes", Integer, nullable=False, server_default=text("60")),

@@ -1,6 +1,6 @@
 """One run: a restock of many people while faults happen, then a look at what arrived and what is recorded.
 
-What must hold (design.md, "What must never be lost"): nobody is lost; nobody gets two different messages; whoever got
+What must hold: nobody is lost; nobody gets two different messages; whoever got
 the same message twice is listed as uncertain, and there are no more of them than faults allow.
 """
 

@@ -40,3 +40,16 @@ def test_a_shop_moves(settings: Settings, engine: Engine, shop: ShopKeys) -> Non
     moved = run_stockbell(settings, "shop", "domains", "--shop", number, "--domain", "https://a.example")
     assert (moved.returncode, moved.stdout) == (0, "https://a.example\n"), moved.stderr
     assert load(engine, shop).domain == "https://a.example"
+
+
+def test_a_shop_is_removed_only_when_one_means_it(settings: Settings, engine: Engine, shop: ShopKeys) -> None:
+    number = str(shop.id)
+    asked = run_stockbell(settings, "shop", "remove", "--shop", number)
+    assert asked.returncode == 1
+    assert load(engine, shop).name
+
+    removed = run_stockbell(settings, "shop", "remove", "--shop", number, "--yes")
+    assert (removed.returncode, removed.stdout) == (0, "Fern is removed.\n"), removed.stderr
+    again = run_stockbell(settings, "shop", "remove", "--shop", number, "--yes")
+    assert again.returncode == 1
+    assert f"there is no shop {number}" in again.stderr

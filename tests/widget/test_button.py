@@ -1,6 +1,7 @@
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
+from tests.processes import wait_for
 from tests.widget.storefront import Storefront
 from tests.widget.stub import PUBLIC_KEY, STOREFRONT, Stub, look
 
@@ -208,7 +209,7 @@ def test_links_to_the_hosted_form_and_tries_anew_when_the_form_does_not_load(
 
     link = storefront.element.get_by_role("alert").get_by_role("link")
     expect(link).to_have_attribute("href", f"{stub.host}/n/{PUBLIC_KEY}/v1")
-    assert storefront.told == [["error", {"reason": "unreachable", "variantId": "v1"}]]
+    assert storefront.told == [["error", {"reason": "unreachable", "variantId": "v1", "productId": "p1"}]]
 
     storefront.page.unroute_all()
     storefront.open()
@@ -226,3 +227,50 @@ def test_takes_the_shops_look_and_words(storefront: Storefront, stub: Stub) -> N
     expect(storefront.button).to_have_css("background-color", "rgb(255, 204, 0)")
     expect(storefront.button).to_have_css("border-radius", "20px")
     expect(storefront.button).to_have_css("color", "rgb(0, 0, 0)")
+
+
+def test_an_answer_about_a_variant_that_is_no_longer_chosen_shows_nothing(storefront: Storefront, stub: Stub) -> None:
+    stub.availability = {"v1": False, "v2": True}
+    held: list[Route] = []
+    storefront.page.route("**/variants/v1", lambda route: held.append(route))
+    storefront.visit('<stockbell-notify variant-id="v1"></stockbell-notify>')
+    storefront.page.wait_for_function("() => customElements.get('stockbell-notify')")
+    storefront.element.evaluate("element => element.setAttribute('variant-id', 'v2')")
+    wait_for(lambda: len(stub.asked("GET", f"{STOREFRONT}/variants/v2")) == 1, "the second variant is asked for")
+
+    with storefront.page.expect_response("**/variants/v1"):
+        held[0].continue_()
+    storefront.page.wait_for_timeout(300)
+
+    expect(storefront.button).to_be_hidden()
+
+
+def test_a_question_that_failed_is_asked_again_when_the_variant_is_chosen_again(
+    storefront: Storefront, stub: Stub
+) -> None:
+    stub.availability = {"v1": False, "v2": True}
+    storefront.page.route("**/variants/v1", lambda route: route.fulfill(status=500), times=1)
+    with storefront.page.expect_response("**/variants/v1"):
+        storefront.visit('<stockbell-notify variant-id="v1"></stockbell-notify>')
+    expect(storefront.button).to_be_hidden()
+
+    for variant_id in ("v2", "v1"):
+        with storefront.page.expect_response(f"**/variants/{variant_id}"):
+            storefront.element.evaluate("(element, id) => element.setAttribute('variant-id', id)", variant_id)
+
+    expect(storefront.button).to_be_visible()
+
+
+def test_a_selector_that_breaks_gives_the_themes_button_back(storefront: Storefront) -> None:
+    storefront.visit(
+        '<form><button class="theirs">Sold out</button>'
+        '<stockbell-notify variant-id="v1" available="false" replaces=".theirs"></stockbell-notify></form>'
+    )
+    theirs = storefront.page.locator(".theirs")
+    expect(theirs).to_be_hidden()
+
+    storefront.element.evaluate("element => element.setAttribute('replaces', '[[[')")
+
+    expect(theirs).to_be_visible()
+    expect(storefront.button).to_be_hidden()
+    assert storefront.complaints == []

@@ -300,7 +300,8 @@ def test_json_ld_of_one_offer_says_nothing_about_the_variant_chosen_next(storefr
 def test_json_ld_names_a_variant_by_its_ids_and_not_by_its_price(storefront: Storefront, stub: Stub) -> None:
     def offer(sku: str, price: str, state: str) -> str:
         availability = f"https://schema.org/{state}"
-        return json.dumps({"@type": "Offer", "sku": sku, "price": price, "availability": availability})
+        told = {"sku": sku, "price": price, "width": "25", "provider": "25", "priceValidUntil": "25"}
+        return json.dumps({"@type": "Offer", **told, "availability": availability})
 
     offers = f"[{offer('24', '25', 'InStock')}, {offer('25', '9.00', 'OutOfStock')}]"
     storefront.visit(

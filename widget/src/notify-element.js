@@ -117,7 +117,7 @@ export class StockbellNotifyElement extends HTMLElement {
         // The code did not come, or this browser has no dialogs.
         link.href = hostedForm(variantId);
         link.hidden = false;
-        emit(this, "error", { reason: "unreachable", variantId });
+        emit(this, "error", { reason: "unreachable", variantId, productId: this.getAttribute("product-id") });
       }
     }
   }

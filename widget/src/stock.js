@@ -22,7 +22,8 @@ export async function findStock(variantId) {
  */
 async function ask(variantId) {
   try {
-    const response = await fetch(`${api}/variants/${encodeURIComponent(variantId)}`, { credentials: "omit" });
+    // Another origin's, so no cookie goes with it.
+    const response = await fetch(`${api}/variants/${encodeURIComponent(variantId)}`);
     if (response.ok) {
       return (await response.json()).available;
     }
@@ -59,8 +60,8 @@ function stockOnPage(variantId) {
         if (/"availability":/.test(json) && json.includes(NAMED)) {
           word ||= json;
         }
-        // Whole, or in an address; a price may be the same number.
-        return /id|sku|url/i.test(key) && `${part}`.split(/[/=&#]/).includes(variantId) ? NAMED : part;
+        // Whole, or in an address; a price, or a width, may be the same number.
+        return /(\b|_)id$|I[dD]$|sku|url/.test(key) && `${part}`.split(/[/=&#]/).includes(variantId) ? NAMED : part;
       });
     } catch {
       // Not ours to mend.

@@ -6,7 +6,7 @@ export interface Settings {
   key: string;
   /** The shop's language, used when the page does not tell its own. */
   locale?: string;
-  /** Declarations of the custom properties `--look-accent`, `--look-on-accent` and `--look-radius`. */
+  /** Declarations of the custom properties `--accent`, `--on-accent` and `--radius`. */
   look?: string;
   /** What the form asks for besides the address. */
   fields?: ("phone" | "quantity" | "marketing")[];

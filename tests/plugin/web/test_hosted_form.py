@@ -129,6 +129,67 @@ def test_hosted_form_shows_an_item_without_picture_and_options(
     assert "<img" not in client.get(f"/n/{shop.public_key}/v1").text
 
 
+@pytest.mark.parametrize(
+    ("field", "typed", "words"),
+    [
+        ("email", "", "Bitte geben Sie Ihre E-Mail-Adresse ein"),
+        ("email", "ann@", "Bitte prüfen Sie die Adresse"),
+        ("phone", "12", "Bitte geben Sie die Telefonnummer mit Landesvorwahl an"),
+        ("quantity", "0", "eine ganze Zahl von 1 bis 9999"),
+        ("quantity", "ein paar", "eine ganze Zahl von 1 bis 9999"),
+    ],
+)
+def test_hosted_form_names_each_fault_in_the_visitors_language(
+    client: FlaskClient, engine: Engine, shop: ShopKeys, field: str, typed: str, words: str
+) -> None:
+    change(engine, shop, widget_fields=["phone", "quantity"])
+    data = {"email": "ann@example.com", field: typed}
+
+    refused = client.post(f"/n/{shop.public_key}/v1", data=data, headers={"Accept-Language": "de"})
+
+    assert refused.status_code == 422
+    found = re.search(rf'<p class="error" id="{field}-error">([^<]*)</p>', refused.text)
+    assert found
+    assert words in found[1]
+
+
+@pytest.mark.parametrize(
+    ("header", "locale", "language", "direction"),
+    [
+        ("de-AT,en;q=0.5", "en", "de", "ltr"),
+        ("tlh", "de", "de", "ltr"),
+        ("", "ar", "ar", "rtl"),
+        ("no", "en", "nb", "ltr"),
+        ("nn-NO", "en", "nb", "ltr"),
+        ("tlh", "eo", "en", "ltr"),
+    ],
+)
+def test_hosted_form_speaks_the_visitors_language_else_the_shops(
+    client: FlaskClient, engine: Engine, shop: ShopKeys, header: str, locale: str, language: str, direction: str
+) -> None:
+    change(engine, shop, locale=locale)
+
+    page = client.get(f"/n/{shop.public_key}/v1", headers={"Accept-Language": header}).text
+
+    assert f'<html lang="{language}" dir="{direction}">' in page
+
+
+def test_hosted_form_has_the_shops_own_words(client: FlaskClient, engine: Engine, shop: ShopKeys) -> None:
+    change(engine, shop, widget_texts={"en": {"title": "Ring the bell"}, "de": {"title": "Klingeln"}})
+
+    assert "<h1>Ring the bell</h1>" in client.get(f"/n/{shop.public_key}/v1").text
+
+
+def test_hosted_form_judges_stock_by_the_variants_own_rules(
+    client: FlaskClient, engine: Engine, shop: ShopKeys
+) -> None:
+    set_stock(engine, shop, 2)
+    path = "/api/v1/settings/overrides/variant/v1"
+    assert client.put(path, json={"minimum_inventory": 5}, headers=shop.authorization).status_code == 200
+
+    assert "Good news" not in client.get(f"/n/{shop.public_key}/v1").text
+
+
 def test_hosted_form_takes_only_what_it_asks_for(client: FlaskClient, engine: Engine, shop: ShopKeys) -> None:
     typed = {"email": "ann@example.com", "phone": "nonsense", "quantity": "-7", "marketing_consent": "on"}
 

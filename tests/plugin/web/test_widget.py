@@ -71,6 +71,7 @@ def test_the_loader_carries_look_fields_and_words(
         "widget_radius": 0,
         "widget_fields": ["phone", "marketing"],
         "widget_texts": {"de": {"button": "Klingeln"}},
+        "widget_events": True,
     }
     headers = {"Authorization": f"Bearer {shop.api_key}"}
     answer = client.patch("/api/v1/settings", json=wanted, headers=headers)
@@ -84,6 +85,7 @@ def test_the_loader_carries_look_fields_and_words(
         "--radius:var(--stockbell-radius,0px)"
     )
     assert settings["fields"] == ["phone", "marketing"]
+    assert settings["events"] is True
     assert settings["texts"] == {"de": {"button": "Klingeln"}}
 
 
@@ -172,8 +174,11 @@ def test_the_loader_may_be_used_by_any_page_and_is_asked_for_again_soon(
 ) -> None:
     first = client.get(f"/s/{shop.public_key}.js")
     assert first.headers["Cache-Control"] == "public, max-age=300"
-    assert first.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
-    assert "Set-Cookie" not in first.headers
+    for name in (f"{shop.public_key}.js", f"{shop.public_key}.json", f"{shop.public_key}/klaviyo.js"):
+        each = client.get(f"/s/{name}", headers={"Origin": "https://anywhere.example"})
+        assert each.headers["Access-Control-Allow-Origin"] == "*"
+        assert each.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+        assert "Set-Cookie" not in each.headers
 
     again = client.get(f"/s/{shop.public_key}.js", headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
