@@ -232,7 +232,11 @@ def test_takes_the_shops_look_and_words(storefront: Storefront, stub: Stub) -> N
 def test_an_answer_about_a_variant_that_is_no_longer_chosen_shows_nothing(storefront: Storefront, stub: Stub) -> None:
     stub.availability = {"v1": False, "v2": True}
     held: list[Route] = []
-    storefront.page.route("**/variants/v1", lambda route: held.append(route))
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    storefront.page.route("**/variants/v1", hold)
     storefront.visit('<stockbell-notify variant-id="v1"></stockbell-notify>')
     storefront.page.wait_for_function("() => customElements.get('stockbell-notify')")
     storefront.element.evaluate("element => element.setAttribute('variant-id', 'v2')")
