@@ -17,7 +17,7 @@ from plugin.domain import catalog, outbox, shops
 from plugin.runtime import MAIL_SERVER_IS_SET, Runtime, now, read_address
 from plugin.scheduler import ELECTION_LOCK
 from plugin.settings import Settings, SettingsError
-from plugin.web.widget import DIST
+from plugin.widget_build import DIST
 
 LEAST_FREE_BYTES = 500 * 1024 * 1024
 LEAST_POSTGRES = 150000

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 from plugin.snippet_check.address import Address
 from plugin.snippet_check.finding import Finding, short
 from plugin.snippet_check.page import Page, Tag
-from plugin.web.widget import file_of, manifest
+from plugin.widget_build import file_of, manifest
 
 PART = "Script"
 OWN = re.compile(r"(.*)/s/([A-Za-z0-9_-]{1,64})(?:\.js|/klaviyo\.js)")

@@ -11,13 +11,13 @@ from flask.typing import ResponseReturnValue
 from marshmallow import ValidationError
 from sqlalchemy import RowMapping
 
+from plugin import widget_build
 from plugin.domain import variants
 from plugin.domain.rules import is_sellable
 from plugin.domain.shops import Shop
-from plugin.web import widget
 from plugin.web.errors import APIError
 from plugin.web.joining import sign_up
-from plugin.web.parts import autocommit
+from plugin.web.parts import autocommit, shop_with
 from plugin.web.schemas import MOST_LOCALE_CHARS, SubscriptionRequestSchema
 
 FROM_RIGHT_TO_LEFT = {"ar", "he"}
@@ -33,8 +33,8 @@ def init_app(app: Flask) -> None:
 def _words(shop: Shop) -> tuple[str, Mapping[str, str]]:
     """The first language of the browser's that there are texts in, else the shop's, else English; and the texts."""
     wanted = [_base(tag) for tag in (*request.accept_languages.values(), shop.locale)]
-    language = next((tag for tag in wanted if tag in widget.texts()), "en")
-    return language, {**widget.texts()[language], **shop.widget_texts.get(language, {})}
+    language = next((tag for tag in wanted if tag in widget_build.texts()), "en")
+    return language, {**widget_build.texts()[language], **shop.widget_texts.get(language, {})}
 
 
 def _base(tag: str) -> str:
@@ -46,14 +46,14 @@ def _base(tag: str) -> str:
 @blueprint.get("/n/<key:public_key>/<id:variant_id>")
 def hosted_form(public_key: str, variant_id: str) -> ResponseReturnValue:
     """The form."""
-    shop = widget.shop_with(public_key)
+    shop = shop_with(public_key)
     return _page(shop, _item(shop, variant_id))
 
 
 @blueprint.post("/n/<key:public_key>/<id:variant_id>")
 def post_hosted_form(public_key: str, variant_id: str) -> ResponseReturnValue:
     """Sign up."""
-    shop = widget.shop_with(public_key)
+    shop = shop_with(public_key)
     item = _item(shop, variant_id)
     asked = ("email", "website", *shop.widget_fields)
     typed = {
@@ -74,7 +74,7 @@ def post_hosted_form(public_key: str, variant_id: str) -> ResponseReturnValue:
         return _page(shop, item, typed, wrong=wrong), 422
     if not typed["website"]:
         try:
-            sign_up(shop, data, lambda: widget.shop_with(public_key))
+            sign_up(shop, data, lambda: shop_with(public_key))
         except APIError as error:
             if error.status != HTTPStatus.TOO_MANY_REQUESTS:
                 raise

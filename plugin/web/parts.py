@@ -6,10 +6,12 @@ from functools import wraps
 from typing import Any, cast
 
 import flask_smorest
-from flask import current_app, request
+from flask import abort, current_app, request
 from marshmallow import Schema, ValidationError
 from sqlalchemy import Connection
 
+from plugin.domain import shops
+from plugin.domain.shops import Shop
 from plugin.runtime import Runtime
 from plugin.web.errors import APIError, by_path
 
@@ -26,6 +28,15 @@ def runtime() -> Runtime:
 def autocommit() -> Connection:
     """A connection on which each statement is its own transaction."""
     return runtime().quick_engine.connect()
+
+
+def shop_with(public_key: str) -> Shop:
+    """The shop with this key; else the request ends with 404."""
+    with autocommit() as database:
+        shop = shops.by_public_key(database, public_key)
+    if shop is None:
+        abort(404)
+    return shop
 
 
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]

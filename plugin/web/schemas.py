@@ -10,13 +10,13 @@ from email_validator import EmailNotValidError, validate_email
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validate, validates
 
 from integrations.types import CatalogVariant, InventoryLevel, Order
+from plugin import widget_build
 from plugin.domain.flows import CHANNELS, MOST_MESSAGES, MOST_MINUTES, MOST_SMART_SENDING_HOURS
 from plugin.domain.flows import STATES as FLOW_STATES
 from plugin.domain.overrides import SCOPES
 from plugin.domain.shopper_events import TYPES, ShopperEvent
 from plugin.domain.shops import WIDGET_FIELDS
 from plugin.mail.compose import available_locales
-from plugin.web import widget
 
 MOST_ID_CHARS = 255
 MOST_LOCALE_CHARS = 35
@@ -460,7 +460,7 @@ class SettingsSchema(RulesSchema):
     def texts_of_the_widget(self, value: dict[str, dict[str, str]], **_options: Any) -> None:
         """Only what is ever shown."""
         try:
-            known = widget.texts()
+            known = widget_build.texts()
         except FileNotFoundError:  # it is not built; nothing is shown at all
             return
         for language, texts in value.items():

@@ -3,27 +3,22 @@
 import json
 import re
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Flask, Response, abort, request
 from flask.typing import ResponseReturnValue
 
-from plugin.domain import shops
+from plugin import widget_build
 from plugin.domain.shops import Shop
 from plugin.web.compression import compress
-from plugin.web.parts import autocommit, runtime
+from plugin.web.parts import runtime, shop_with
 
-DIST = Path(__file__).parents[2] / "widget" / "dist"
 SETTINGS_MARK = '"__STOCKBELL_SETTINGS__"'
-LOADERS = {"loader.js", "klaviyo.js", "bigcommerce.js"}
-"""Files that stand in pages."""
 LOADER_SECONDS = 300
 IMMUTABLE_SECONDS = 365 * 24 * 3600
 ASSET = re.compile(r"[0-9a-f]{12}/[a-z]{2,20}\.js")
-DARK = 0.18
-"""The luminance at which black and white have the same contrast (WCAG 2.2, "contrast ratio")."""
+LEAST_FOR_BLACK_TEXT = 0.18
+"""The luminance at which black and white text have the same contrast (WCAG 2.2, "contrast ratio")."""
 
 blueprint = Blueprint("widget", __name__)
 
@@ -31,47 +26,6 @@ blueprint = Blueprint("widget", __name__)
 def init_app(app: Flask) -> None:
     """Add the routes."""
     app.register_blueprint(blueprint)
-
-
-@cache
-def manifest() -> Mapping[str, Any]:
-    """What the build has made.
-
-    Raises:
-        FileNotFoundError: the widget has not been built.
-    """
-    manifest: Mapping[str, Any] = json.loads((DIST / "manifest.json").read_text("utf-8"))
-    return manifest
-
-
-@cache
-def texts() -> Mapping[str, Mapping[str, str]]:
-    """The widget's texts, by language and name.
-
-    Raises:
-        FileNotFoundError: the widget has not been built.
-    """
-    texts: Mapping[str, Mapping[str, str]] = json.loads((DIST / "texts.json").read_text("utf-8"))
-    return texts
-
-
-@cache
-def _built(name: str) -> str:
-    """The text of a file of the build."""
-    return (DIST / str(manifest()["version"]) / name).read_text("utf-8")
-
-
-def file_of(name: str) -> Path:
-    """The file that is served under a name, which may be none.
-
-    What a loader of a build that is no longer here asks for comes from the present one. That loader itself does not:
-    who names it by its build wants its very bytes.
-
-    Args:
-        name: the build's version and the file, with a slash between them.
-    """
-    path = DIST / name
-    return path if path.is_file() or path.name in LOADERS else DIST / str(manifest()["version"]) / path.name
 
 
 @blueprint.get("/s/<key:public_key>.js")
@@ -100,9 +54,9 @@ def _loader(shop: Shop, name: str) -> Response:
 
 
 def _script(name: str) -> Response:
-    """A file of the build. Not found: 503, and the page sees to it that nothing is missed."""
+    """A file of the build. Not built: 503, and what the page has put inside the element stays."""
     try:
-        return Response(_built(name), mimetype="text/javascript")
+        return Response(widget_build.built(name), mimetype="text/javascript")
     except FileNotFoundError:
         abort(Response("/* Stockbell: the widget is not built; run 'make setup'. */", 503, mimetype="text/javascript"))
 
@@ -172,7 +126,7 @@ def _text_on(colour: str) -> str:
     """Black or white, whichever can be read better on a colour."""
     parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return "#fff" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < DARK else "#000"
+    return "#fff" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < LEAST_FOR_BLACK_TEXT else "#000"
 
 
 @blueprint.get("/widget/<path:name>")
@@ -182,23 +136,14 @@ def asset(name: str) -> ResponseReturnValue:
     A loader of another build, which a browser still has or a shop has pinned, gets the present one's file.
     """
     try:
-        path = file_of(name) if ASSET.fullmatch(name) else None
+        path = widget_build.file_of(name) if ASSET.fullmatch(name) else None
     except FileNotFoundError:  # nothing is built
         path = None
     if path is None or not path.is_file():
         abort(404)
     response = Response(path.read_bytes(), mimetype="text/javascript")
-    is_own = path == DIST / name
+    is_own = path == widget_build.DIST / name
     lasting = f"max-age={IMMUTABLE_SECONDS}, immutable" if is_own else f"max-age={LOADER_SECONDS}"
     response.headers["Cache-Control"] = f"public, {lasting}"
     _open_to_all(response)
     return response
-
-
-def shop_with(public_key: str) -> Shop:
-    """The shop with this key; else the request ends with 404."""
-    with autocommit() as database:
-        shop = shops.by_public_key(database, public_key)
-    if shop is None:
-        abort(404)
-    return shop

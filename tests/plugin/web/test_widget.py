@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
-from plugin.web import widget
+from plugin import widget_build
 from tests.factories import ShopKeys, change, make_shop
 from tests.plugin.web.support import rows
 
@@ -29,7 +29,7 @@ def dist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (folder / VERSION / "bigcommerce.js").write_text("bigcommerce;")
     (folder / VERSION / "form.js").write_text("export const form = 'ö';" * 20)
     (tmp_path / "secret.js").write_text("secret")
-    monkeypatch.setattr(widget, "DIST", folder)
+    monkeypatch.setattr(widget_build, "DIST", folder)
     forget()
     yield folder
     forget()
@@ -37,9 +37,9 @@ def dist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def forget() -> None:
     """What the process remembers of the build."""
-    widget.manifest.cache_clear()
-    widget.texts.cache_clear()
-    widget._built.cache_clear()
+    widget_build.manifest.cache_clear()
+    widget_build.texts.cache_clear()
+    widget_build.built.cache_clear()
 
 
 def test_the_loader_holds_exactly_the_shops_settings(
@@ -91,10 +91,10 @@ def test_the_loader_carries_look_fields_and_words(
 
 def test_a7_what_a_shopper_loads_stays_within_the_size_budget(client: FlaskClient, engine: Engine) -> None:
     compressed = {"Accept-Encoding": "br"}
-    version = widget.manifest()["version"]
+    version = widget_build.manifest()["version"]
     sizes = {
         name: len(client.get(f"/widget/{version}/{name}.js", headers=compressed).data)
-        for name in ["form", *widget.manifest()["locales"]]
+        for name in ["form", *widget_build.manifest()["locales"]]
     }
     longest = max(size for name, size in sizes.items() if name != "form")
 

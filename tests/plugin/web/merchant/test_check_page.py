@@ -22,7 +22,7 @@ from plugin.snippet_check.check import PAGE_MAX_BYTES
 from plugin.snippet_check.page import read
 from plugin.snippet_check.policy import Policy
 from plugin.snippet_check.scripts import Target, findings, loaders
-from plugin.web.widget import file_of, manifest
+from plugin.widget_build import file_of, manifest
 from tests.factories import ShopKeys, change, load, make_shop, set_stock
 from tests.plugin.web.merchant.test_pages import let_in, send, sign_in
 from tests.plugin.web.support import visible_text
