@@ -312,6 +312,22 @@ def test_json_ld_names_a_variant_by_its_ids_and_not_by_its_price(storefront: Sto
     expect(storefront.button).to_be_visible()
 
 
+@pytest.mark.parametrize(("own", "related"), [("InStock", "OutOfStock"), ("OutOfStock", "InStock")])
+def test_json_ld_of_related_products_says_nothing_about_this_one(
+    storefront: Storefront, stub: Stub, own: str, related: str
+) -> None:
+    other = {"@type": "Product", "sku": "9", "offers": {"@type": "Offer", "availability": related}}
+    product = {"@type": "Product", "sku": "v1", "offers": {"availability": own}, "isRelatedTo": [other]}
+    storefront.visit(
+        f'<script type="application/ld+json">{json.dumps(product)}</script>'
+        '<stockbell-notify variant-id="v1"></stockbell-notify>'
+    )
+    storefront.page.wait_for_timeout(150)
+
+    expect(storefront.button).to_be_visible(visible=own == "OutOfStock")
+    assert stub.asked("GET", f"{STOREFRONT}/variants/v1") == []
+
+
 def test_a_theme_that_shows_its_button_again_does_not_have_both(storefront: Storefront) -> None:
     storefront.visit(form('replaces="[type=submit]"'))
     theirs = storefront.page.locator(".btn--disabled")

@@ -56,9 +56,13 @@ function stockOnPage(variantId) {
         if (key === "availability") {
           words.push(part);
         }
-        const json = part?.offers || part?.availability ? JSON.stringify(part) : "";
-        if (/"availability":/.test(json) && json.includes(NAMED)) {
-          word ||= json;
+        const { availability, offers } = part || {};
+        if (availability || offers) {
+          // Its own, and not that of what it is related to.
+          const json = JSON.stringify({ availability, offers });
+          if (/"availability":/.test(json) && JSON.stringify(part).includes(NAMED)) {
+            word ||= json;
+          }
         }
         // Whole, or in an address; a price, or a width, may be the same number.
         return /(\b|_)id$|I[dD]$|sku|url/.test(key) && `${part}`.split(/[/=&#]/).includes(variantId) ? NAMED : part;

@@ -332,6 +332,7 @@ def test_cors_lets_the_shops_own_pages_in(client: FlaskClient, shop: ShopKeys, o
     assert preflight.headers["Access-Control-Allow-Origin"] == origin
     assert "POST" in preflight.headers["Access-Control-Allow-Methods"]
     assert preflight.headers["Access-Control-Allow-Headers"] == "Content-Type"
+    assert int(preflight.headers["Access-Control-Max-Age"]) >= 600
 
     for response in (
         sign_up(client, shop, origin=origin),
@@ -378,6 +379,18 @@ def test_a_shop_with_several_addresses_is_let_in_from_each(client: FlaskClient, 
     for origin in (other, "https://www.shop.myshopify.com", "https://moved.example"):
         assert sign_up(client, shop, origin=origin).headers["Access-Control-Allow-Origin"] == origin
     assert sign_up(client, shop, origin="https://shop.example").status_code == 403
+
+
+def test_a_variants_own_rules_say_whether_it_can_be_bought(client: FlaskClient, engine: Engine, shop: ShopKeys) -> None:
+    set_stock(engine, shop, 2)
+    path = "/api/v1/settings/overrides/variant/v1"
+    assert client.put(path, json={"minimum_inventory": 5}, headers=shop.authorization).status_code == 200
+
+    assert client.get(f"/api/v1/storefront/{shop.public_key}/variants/v1").get_json()["available"] is False
+
+
+def test_stockbells_own_pages_may_sign_up(client: FlaskClient, shop: ShopKeys) -> None:
+    assert sign_up(client, shop, origin="http://127.0.0.1:8000").status_code == 202
 
 
 def test_a_shop_at_the_usual_port_is_the_same_origin(client: FlaskClient, engine: Engine) -> None:

@@ -223,7 +223,8 @@ def test_a_loader_of_another_build_gets_the_present_files(client: FlaskClient, d
     assert other.headers["Cache-Control"] == "public, max-age=300"
     assert client.get("/widget/ba9876543210/nothing.js").status_code == 404
     # Who pins a loader wants its very bytes.
-    assert client.get("/widget/ba9876543210/loader.js").status_code == 404
+    for name in ("loader.js", "klaviyo.js", "bigcommerce.js"):
+        assert client.get(f"/widget/ba9876543210/{name}").status_code == 404
 
 
 @pytest.mark.parametrize(
