@@ -372,3 +372,27 @@ def test_content_that_is_named_like_the_scripts_tag_is_not_believed(storefront: 
 def test_clicks_on_anything_are_harmless(storefront: Storefront) -> None:
     storefront.visit()
     storefront.page.evaluate("document.dispatchEvent(new Event('click'))")
+
+
+def test_a_button_of_the_pages_own_does_not_send_the_form_around_it(storefront: Storefront) -> None:
+    storefront.visit(
+        '<form action="/elsewhere"><input type="hidden" name="id" value="v1">'
+        '<stockbell-notify sold-out="v1"><button slot="button">Tell me</button></stockbell-notify></form>'
+    )
+    storefront.page.get_by_role("button", name="Tell me").click()
+
+    expect(storefront.email).to_be_visible()
+    assert storefront.page.url.endswith("/product")
+
+
+def test_a_form_that_nobody_could_see_does_not_lock_the_page(storefront: Storefront) -> None:
+    element = '<stockbell-notify variant-id="v1" available="false"></stockbell-notify>'
+    storefront.visit(f'<div style="display: none">{element}</div><a href="#" data-stockbell-open>Tell me</a>')
+    storefront.page.get_by_text("Tell me").click()
+    storefront.page.wait_for_function(
+        "() => !!document.querySelector('stockbell-notify').shadowRoot.querySelector('dialog')"
+    )
+
+    expect(storefront.dialog).not_to_have_attribute("open", "")
+    storefront.page.locator("#before").click()
+    assert storefront.told == []

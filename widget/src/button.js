@@ -25,7 +25,7 @@ export function createButton(element, root) {
   const button = given || h("button", { type: "button", part: "button" }, label);
   const link = h("a", { hidden: "" }, label);
   const place = given || classes ? h("slot", { name: "button" }) : button;
-  const container = h("div", { class: "root", lang: locale, dir: "auto" }, place, h("div", { role: "alert" }, link));
+  const container = h("div", { lang: locale, dir: "auto" }, place, h("div", { role: "alert" }, link));
   const title = element.getAttribute("product-title");
 
   if (title && !given) {

@@ -131,6 +131,10 @@ class NotifyForm {
     } else if (!dialog.open) {
       dialog.showModal();
     }
+    if (!dialog.getClientRects()[0]) {
+      // In a part of the page that is not shown it would lock the page, and nobody would see why.
+      return dialog.close();
+    }
     email.input.focus();
     emit(element, "opened", { ...this._wish });
   }

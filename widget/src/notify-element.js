@@ -192,6 +192,8 @@ export class StockbellNotifyElement extends HTMLElement {
         // Safari gives a clicked button no focus; the dialog gives it back to whoever had it.
         button.focus();
         void this.open();
+        // One of the page's own would send the form around it.
+        return false;
       };
     }
     return /** @type {ReturnType<typeof createButton>} */ (this._view);

@@ -101,9 +101,7 @@ def test_a7_what_a_shopper_loads_stays_within_the_size_budget(client: FlaskClien
     # A shop's key and settings are part of its loader, and no two compress alike.
     for number in range(8):
         shop = make_shop(engine, domain=f"https://shop{number}.example", locale="de")
-        change(
-            engine, shop, widget_accent="#1a4fd6", widget_radius=12, widget_fields=["phone", "quantity", "marketing"]
-        )
+        change(engine, shop, widget_accent="#1a4fd6", widget_radius=12)
         response = client.get(f"/s/{shop.public_key}.js", headers=compressed)
         assert response.headers["Content-Encoding"] == "br"
         assert len(response.data) <= 3000
