@@ -34,7 +34,7 @@ def test_of_two_transactions_that_wait_for_each_other_both_are_done(engine: Engi
         thread.join()
 
     assert sorted(set(tries)) == ["ab", "ba"]
-    assert len(tries) == 3
+    assert len(tries) in {3, 4}  # on a busy machine the one that gave way may have to do so again
     with engine.connect() as database:
         assert len(set(database.execute(text("SELECT url FROM variant")).scalars())) == 1
 
