@@ -70,8 +70,7 @@ def post_hosted_form(public_key: str, variant_id: str) -> ResponseReturnValue:
     try:
         data = SubscriptionRequestSchema().load(wish)
     except ValidationError as error:
-        wrong = error.messages_dict
-        return _page(shop, item, typed, wrong=wrong), 422
+        return _page(shop, item, typed, wrong=error.messages_dict), 422
     if not typed["website"]:
         try:
             sign_up(shop, data, lambda: shop_with(public_key))
