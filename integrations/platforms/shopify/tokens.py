@@ -1,0 +1,100 @@
+"""Access tokens: those of a shop are good for an hour, and come with one that renews them.
+
+https://shopify.dev/docs/apps/build/authentication-authorization/access-tokens
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from integrations.errors import AuthError, PayloadError
+from integrations.http import HTTPClient, status_error
+from integrations.platforms.shopify.app import ShopifyApp
+
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105 (a type of token)
+OFFLINE = "urn:shopify:params:oauth:token-type:offline-access-token"
+EARLY = timedelta(minutes=5)
+"""A token that ends soon counts as ended: what is asked with it takes its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """A shop's pair; stored together or not at all."""
+
+    access_token: str = field(repr=False)
+    expires_at: datetime
+    refresh_token: str = field(repr=False)
+    scopes: frozenset[str]
+
+    def are_fresh(self, now: datetime) -> bool:
+        """Whether the access token lasts a while."""
+        return now + EARLY < self.expires_at
+
+
+def exchange(http: HTTPClient, app: ShopifyApp, shop: str, session_token: str, now: datetime) -> Tokens:
+    """The shop's tokens, for the session token of a merchant who looks at our page in the admin.
+
+    Raises:
+        IntegrationError: Shopify refuses, or does not answer.
+    """
+    asked = {
+        "grant_type": EXCHANGE,
+        "subject_token": session_token,
+        "subject_token_type": ID_TOKEN,
+        "requested_token_type": OFFLINE,
+    }
+    return _ask(http, app, shop, asked, now)
+
+
+def from_code(http: HTTPClient, app: ShopifyApp, shop: str, code: str, now: datetime) -> Tokens:
+    """The shop's tokens, for the code that came with a merchant who has granted what the app needs.
+
+    Raises:
+        IntegrationError: Shopify refuses, or does not answer.
+    """
+    return _ask(http, app, shop, {"code": code}, now)
+
+
+def refresh(http: HTTPClient, app: ShopifyApp, shop: str, refresh_token: str, now: datetime) -> Tokens:
+    """The next pair. The one before stays good until the next is first used, so an answer that is lost costs nothing.
+
+    Raises:
+        AuthError: the app was taken away, or its secret changed.
+        IntegrationError: Shopify does not answer.
+    """
+    return _ask(http, app, shop, {"grant_type": "refresh_token", "refresh_token": refresh_token}, now)
+
+
+def _ask(http: HTTPClient, app: ShopifyApp, shop: str, asked: Mapping[str, str], now: datetime) -> Tokens:
+    answer = http.request(
+        "POST",
+        app.address(shop, "/admin/oauth/access_token"),
+        headers={"Accept": "application/json"},
+        json={"client_id": app.client_id, "client_secret": app.client_secret, "expiring": "1", **asked},
+        raise_for_status=False,
+    )
+    if 400 <= answer.status < 404:
+        raise AuthError("Shopify gives no access to this shop: open the app in the shop's admin again.")
+    if not 200 <= answer.status < 300:
+        raise status_error(answer.status, answer.headers, answer.host)
+    return _tokens(answer.json(), now)
+
+
+def _tokens(told: Any, now: datetime) -> Tokens:
+    """Read an answer.
+
+    Raises:
+        PayloadError: it is none.
+    """
+    try:
+        access, refresh_, scope, seconds = (
+            told[name] for name in ("access_token", "refresh_token", "scope", "expires_in")
+        )
+        lasts = timedelta(seconds=float(seconds))
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise PayloadError("Shopify's answer holds no tokens that expire.") from error
+    if not all(isinstance(each, str) and each for each in (access, refresh_)) or not isinstance(scope, str):
+        raise PayloadError("Shopify's answer holds no tokens that expire.")
+    return Tokens(access, now + lasts, refresh_, frozenset(filter(None, scope.split(","))))
