@@ -11,6 +11,7 @@ from integrations.base import PlatformAdapter
 # kind -> (label shown to merchants, where the adapter class lives)
 PLATFORMS: dict[str, tuple[str, str]] = {
     "custom": ("Custom catalog", "integrations.platforms.custom.adapter:CustomAdapter"),
+    "shopify": ("Shopify", "integrations.platforms.shopify.adapter:ShopifyAdapter"),
 }
 
 

@@ -3,17 +3,20 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 from typing import ClassVar, Self
 
 from integrations.errors import NotSupportedError
 from integrations.http import HTTPClient
 from integrations.types import (
+    AccessTokens,
     CatalogBookmark,
     CatalogReport,
     CatalogVariant,
     InventoryLevel,
     ShopConnection,
+    ShopFacts,
     SnippetInstallation,
     WebhookHint,
 )
@@ -25,9 +28,14 @@ class Capabilities:
 
     locations: bool = False
     """Stock is told per location."""
+    catalog: bool = False
+    """The platform itself tells the catalog; elsewhere the shop names a feed."""
     inventory_reads: bool = False
     """`read_inventory` works, so that stock of chosen variants can be read anew at any moment."""
     webhooks: bool = False
+    installation: bool = False
+    """The shop installs the application: there are tokens, `read_shop` works, and webhooks are signed for all shops
+    alike."""
     snippet_api: bool = False
     """The snippet can be put into the storefront by an API call."""
 
@@ -50,6 +58,10 @@ class CatalogReading(ABC):
     @abstractmethod
     def __iter__(self) -> Iterator[CatalogVariant]:
         """Each variant once, in the source's order."""
+
+    def levels(self) -> Iterator[InventoryLevel]:
+        """Stock by location, where the source tells it so; once, after the variants. All of a variant in a row."""
+        return iter(())
 
     @abstractmethod
     def close(self) -> None:
@@ -83,11 +95,21 @@ class PlatformAdapter(ABC):
         """Start to read the catalog: all of it, or what changed since `bookmark`.
 
         Raises:
+            NotReadyError: the platform prepares it; ask again.
             IntegrationError: the source cannot be reached or is not a catalog.
         """
 
+    def read_products(self, product_ids: Sequence[str]) -> Iterator[CatalogVariant]:
+        """All variants of these products; none of a product that the platform no longer knows.
+
+        Raises:
+            NotSupportedError: the platform cannot.
+            IntegrationError: it did not answer properly.
+        """
+        raise NotSupportedError("This platform does not tell single products.")
+
     def read_inventory(self, variant_ids: Sequence[str]) -> Iterator[InventoryLevel]:
-        """Fresh stock of these variants, one level per location.
+        """Fresh stock of these variants: the total of each, and its levels by location where there are some.
 
         A variant that the platform no longer knows is left out.
 
@@ -96,6 +118,38 @@ class PlatformAdapter(ABC):
             IntegrationError: it did not answer properly.
         """
         raise NotSupportedError("This platform does not tell the stock of single variants.")
+
+    def read_inventory_of_items(self, item_ids: Sequence[str]) -> Iterator[InventoryLevel]:
+        """The same, by the platform's own ids of what lies in its stock, where its webhooks name those.
+
+        Raises:
+            NotSupportedError: the platform cannot.
+            IntegrationError: it did not answer properly.
+        """
+        raise NotSupportedError("This platform has no stock items.")
+
+    def read_shop(self) -> ShopFacts:
+        """The shop as the platform describes it.
+
+        Raises:
+            NotSupportedError: the platform does not (`capabilities.installation`).
+            IntegrationError: it did not answer properly.
+        """
+        raise NotSupportedError("This platform does not describe its shops.")
+
+    def renew(self, refresh_token: str, now: datetime) -> AccessTokens:
+        """The next pair of tokens.
+
+        Raises:
+            AuthError: the application was removed, or its secret changed.
+            IntegrationError: the platform did not answer properly.
+        """
+        raise NotSupportedError("This platform's tokens are not renewed.")
+
+    @classmethod
+    def is_duty(cls, headers: Mapping[str, str]) -> bool:
+        """Whether a webhook asks for what must be done also for a shop that has removed the application. Pure."""
+        return False
 
     @classmethod
     def webhook_shop(cls, headers: Mapping[str, str], body: bytes) -> str:
@@ -139,8 +193,13 @@ class PlatformAdapter(ABC):
         """
 
     @abstractmethod
-    def install_snippet(self, script_url: str) -> SnippetInstallation:
+    def install_snippet(self, host: str, public_key: str, *, oversold: str = "hide") -> SnippetInstallation:
         """Put the storefront script into the shop's pages, or say what to paste.
+
+        Args:
+            host: where Stockbell is, without a slash at the end.
+            public_key: the shop's.
+            oversold: "alert" to show the button for variants that are sold when out of stock.
 
         Raises:
             IntegrationError: the platform refused or did not answer.

@@ -3,6 +3,7 @@
 IntegrationError            message for the merchant, reason (stable code), permanent, retry_after_seconds
 |- UnreachableError         no answer: name not found, no connection, time-out            try again
 |- RateLimitedError         told to slow down (429)                                       try again, later
+|- NotReadyError            the platform is still preparing what was asked for          try again, in a moment
 |- ServerError              5xx or 408                                                    try again
 |- AuthError                401, 403, token revoked                                       permanent
 |- RejectedError            any other refusal of what was asked                           permanent
@@ -38,6 +39,12 @@ class RateLimitedError(IntegrationError):
     """The other side asks for a pause."""
 
     default_reason = "rate_limited"
+
+
+class NotReadyError(IntegrationError):
+    """What was asked for takes the other side a while; it has begun."""
+
+    default_reason = "not_ready"
 
 
 class ServerError(IntegrationError):

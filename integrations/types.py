@@ -5,9 +5,9 @@ Times are aware UTC datetimes.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import NamedTuple
 
@@ -47,6 +47,10 @@ class InventoryLevel(NamedTuple):
     available: int | None
     updated_at: datetime | None
     """The platform's own time of the change; None when it does not tell."""
+
+
+SOLD_ANYWAY = "*"
+"""A location with unlimited stock, so to speak: the variant is sold when out of stock. The shop says if that counts."""
 
 
 class Order(NamedTuple):
@@ -109,13 +113,33 @@ class CatalogBookmark:
     """SHA-256 (hex) of the bytes as they were sent."""
 
 
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whom a platform asks about, or wants to be forgotten."""
+
+    email: str = ""
+    phone: str = ""
+    """E.164."""
+
+
 class HintKind(Enum):
     """What a webhook hints at. Stock is not believed where it can be read anew; an order is."""
 
     INVENTORY = "inventory"
     CATALOG = "catalog"
+    PRODUCTS = "products"
+    SHOP = "shop"
+    """Its name, addresses, locations, or what it lets the application do."""
     ORDERS = "orders"
     UNINSTALLED = "uninstalled"
+    DATA_REQUEST = "data_request"
+    """A person wants to know what is kept about them."""
+    ERASE_PERSON = "erase_person"
+    ERASE_SHOP = "erase_shop"
+
+
+DUTIES = frozenset({HintKind.DATA_REQUEST, HintKind.ERASE_PERSON, HintKind.ERASE_SHOP})
+"""What the law asks for, also after the shop has removed the application."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +148,65 @@ class WebhookHint:
 
     kind: HintKind
     variant_ids: tuple[str, ...] = ()
-    """The variants to read anew; empty: not told, read what someone waits for."""
+    """The variants to read anew; nothing here nor in `item_ids`: not told, read what someone waits for."""
+    item_ids: tuple[str, ...] = ()
+    """The same, by the platform's own ids of what lies in its stock (`read_inventory_of_items`)."""
+    product_ids: tuple[str, ...] = ()
+    """The products to read anew."""
     occurred_at: datetime | None = None
     levels: tuple[InventoryLevel, ...] = ()
     """Stock as the webhook itself tells it, for platforms whose stock cannot be read anew."""
     orders: tuple[Order, ...] = ()
+    person: Person | None = None
+    request_id: str = ""
+    """The platform's own number of a data request."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessTokens:
+    """What lets us ask a platform about one shop; stored together or not at all."""
+
+    access_token: str = field(repr=False)
+    expires_at: datetime | None = None
+    """None: never."""
+    refresh_token: str = field(default="", repr=False)
+    """Empty: the access token cannot be renewed."""
+    scopes: frozenset[str] = frozenset()
+
+    def are_fresh(self, now: datetime) -> bool:
+        """Whether the access token lasts a while: what is asked with it takes its time."""
+        return self.expires_at is None or now + EARLY < self.expires_at
+
+
+EARLY = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place where a shop keeps stock."""
+
+    location_id: str
+    name: str
+    sells_online: bool
+    """Whether the platform sells from there in the online shop; stock of other places is never told."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShopFacts:
+    """A shop as its platform describes it."""
+
+    name: str
+    domains: tuple[str, ...]
+    """Origins of its pages; the first one is what customers see."""
+    currency: str
+    scopes: frozenset[str]
+    """What it lets the application do."""
+    locations: tuple[Location, ...]
+
+
+def no_access() -> str:
+    """For platforms that need no token, and before there is one."""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +219,11 @@ class ShopConnection:
     feed: str = ""
     """Custom catalogs: address (https) or path of the feed file."""
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Tokens and secrets by name; never logged."""
+    """Secrets of the application and of the shop by name; never logged."""
+    platform_shop_id: str = ""
+    """How the platform knows the shop."""
+    access_token: Callable[[], str] = field(default=no_access, repr=False)
+    """Gives a token that is good now, renewed if need be; raises IntegrationError."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from plugin.web import (
     openapi,
     routing,
     security,
+    shopify,
     storefront,
     webhooks,
     widget,
@@ -59,7 +60,7 @@ def create_app(settings: Settings | None = None, runtime: Runtime | None = None)
     if runtime.settings.trusted_proxies:
         hops = runtime.settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    for part in (routing, security, links, widget, hosted_form, mailbox, merchant):
+    for part in (routing, security, links, widget, hosted_form, mailbox, merchant, shopify):
         part.init_app(app)
     api = openapi.make_api(app)
     for blueprint in (health.blueprint, storefront.blueprint, merchant_api.blueprint, webhooks.blueprint):

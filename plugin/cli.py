@@ -42,8 +42,16 @@ def cli() -> None:
 
 
 @cli.command()
-@click.option("--demo", is_flag=True, help="Add a demo shop with a feed and a storefront page.")
-def up(*, demo: bool) -> None:
+@click.option(
+    "--demo",
+    type=click.Choice(["custom", "shopify"]),
+    is_flag=False,
+    flag_value="custom",
+    default="",
+    show_default=False,
+    help="Add a demo shop with a storefront: one with a feed, or one in a simulated Shopify.",
+)
+def up(demo: str) -> None:
     """Start everything on this machine; Ctrl-C stops it."""
     from plugin.up import run  # noqa: PLC0415 (brings in what only this command needs)
 
@@ -61,15 +69,19 @@ def web() -> None:
 
 @cli.command()
 @click.option("--catalogs", is_flag=True, help="Read catalogs; without it: send messages.")
+@click.option("--platforms", is_flag=True, help="Ask platforms for stock, and handle their webhooks.")
 @click.option("--name", default="", help="Name under which messages are claimed; must be unique.")
 @click.option("--burst", is_flag=True, help="End when nothing is left to do.")
-def worker(name: str, *, catalogs: bool, burst: bool) -> None:
-    """Start one worker, for messages or for catalogs."""
+def worker(name: str, *, catalogs: bool, platforms: bool, burst: bool) -> None:
+    """Start one worker, for messages, for catalogs or for platforms."""
     from plugin import queues  # noqa: PLC0415
     from plugin.worker import run  # noqa: PLC0415
 
     log.configure("worker")
-    run(_runtime(), queues.CATALOGS if catalogs else queues.MESSAGES, name, burst=burst)
+    if catalogs and platforms:
+        raise FieldError("platforms", "cannot be together with --catalogs: a worker listens on one queue")
+    line = queues.CATALOGS if catalogs else queues.PLATFORMS if platforms else queues.MESSAGES
+    run(_runtime(), line, name, burst=burst)
 
 
 @cli.command()

@@ -1,7 +1,8 @@
 """`stockbell up --demo`: a demo shop that goes through the same doors as a real one.
 
 Its storefront and feed are served by a process of their own (tests/platforms/custom), which knows nothing of
-Stockbell but the snippet that a merchant would paste.
+Stockbell but the snippet that a merchant would paste. `--demo shopify` runs a simulated Shopify instead, with one shop
+that has not opened the app yet.
 """
 
 import json
@@ -9,14 +10,14 @@ import secrets
 import socket
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import text
 
 from plugin.domain import catalog, merchants, shops
 from plugin.runtime import Runtime
-from plugin.settings import owner_only
+from plugin.settings import Settings, owner_only
 
 FEED_SECONDS = 2
 SHOP_NAME = "Hearth & Harbour"
@@ -53,7 +54,17 @@ class Demo:
         words = ["--port", str(self.port), "--stockbell", self.stockbell, key]
         return [sys.executable, "-m", "tests.platforms.custom", *words]
 
-    def catalog_is_read(self, runtime: Runtime) -> bool:
+    @property
+    def pages(self) -> Sequence[tuple[str, str]]:
+        """What to look at."""
+        return [("Demo storefront", self.sold_out_page)]
+
+    @property
+    def hints(self) -> Sequence[str]:
+        """What to know at the merchant page."""
+        return [f"sign in as {self.merchant_email} with the password {self.merchant_password}"]
+
+    def is_ready(self, runtime: Runtime) -> bool:
         """Whether its feed has been read, so that the button on its pages knows what it asks for."""
         with runtime.engine.connect() as database:
             return any(sync["state"] in {"done", "unchanged"} for sync in catalog.last_syncs(database, self.shop_id))
@@ -92,6 +103,75 @@ class Demo:
         )
         _write_privately(path, json.dumps(asdict(demo)))
         return demo
+
+
+SHOPIFY_SHOP = "hearth-harbour.myshopify.com"
+SHOPIFY_APP = "stockbell-demo"
+
+
+@dataclass(frozen=True)
+class ShopifyDemo:
+    """A simulated Shopify, with one shop in which the app is installed."""
+
+    port: int
+    client_secret: str
+    home: Path
+    stockbell: str
+
+    @property
+    def origin(self) -> str:
+        """Of Shopify, and of the shop's pages."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def command(self) -> Sequence[str]:
+        """How it is started."""
+        words = ["--port", str(self.port), "--stockbell", self.stockbell, "--client-id", SHOPIFY_APP]
+        files = ["--client-secret-file", str(self.home / "secret"), "--home", str(self.home / "shopify.json")]
+        return [sys.executable, "-m", "tests.platforms.shopify", *words, *files]
+
+    @property
+    def pages(self) -> Sequence[tuple[str, str]]:
+        """What to look at, in this order."""
+        admin = f"{self.origin}/{SHOPIFY_SHOP}/admin"
+        return [
+            ("Shop's admin", admin),
+            ("Stockbell in it", f"{admin}/apps/{SHOPIFY_APP}"),
+            ("Demo storefront", self.origin + SOLD_OUT_PAGE),
+        ]
+
+    @property
+    def hints(self) -> Sequence[str]:
+        """What to know at the merchant page."""
+        return ["is not needed: open Stockbell in the shop's admin first, which takes the shop in"]
+
+    def is_ready(self, _runtime: Runtime) -> bool:
+        """Whether it answers."""
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    @classmethod
+    def prepare(cls, settings: Settings) -> "ShopifyDemo":
+        """Choose a port and a secret, or find those of the last time."""
+        home = settings.home / "demo-shopify"
+        home.mkdir(parents=True, exist_ok=True)
+        path = home / "demo.json"
+        kept = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        port = _free_port(kept.get("port", settings.port + 2))
+        secret = kept.get("client_secret") or f"shpss_{secrets.token_hex(32)}"
+        _write_privately(path, json.dumps({"port": port, "client_secret": secret}))
+        _write_privately(home / "secret", secret)
+        return cls(port, secret, home, settings.public_url)
+
+    def settings(self, settings: Settings) -> Settings:
+        """The settings of an installation that is registered there."""
+        return replace(
+            settings,
+            shopify_client_id=SHOPIFY_APP,
+            shopify_client_secret=self.client_secret,
+            shopify_simulator=self.origin,
+        )
 
 
 def _write_privately(path: Path, content: str) -> None:

@@ -1,8 +1,8 @@
 """The doorbell: RQ jobs that say "there is work for this shop" and carry ids only.
 
 A job may be lost, doubled or late without harm: the truth is in PostgreSQL, and a sweep rings again. A worker
-listens on one queue (several on one worker would be taken off with BLPOP, which can lose a job): on that of messages or
-on that of catalogs. Jobs are JSON (pickle would let whoever can write to Redis run code).
+listens on one queue (several on one worker would be taken off with BLPOP, which can lose a job): on that of messages,
+of platforms or of catalogs. Jobs are JSON (pickle would let whoever can write to Redis run code).
 """
 
 import secrets
@@ -25,7 +25,10 @@ log = structlog.get_logger(__name__)
 MESSAGES = "stockbell"
 """The queue of everything that people wait for."""
 CATALOGS = "stockbell-catalogs"
-"""The queue of catalogs and stock to be read, which may take long and must hold up no message."""
+"""The queue of catalogs to be read, which may take long and must hold up nothing else."""
+PLATFORMS = "stockbell-platforms"
+"""The queue of what platforms are asked for: they may be slow, for all shops alike, and must hold up no message."""
+EVERY = (MESSAGES, PLATFORMS, CATALOGS)
 JOB_SECONDS = 3600
 FAILURE_SECONDS = 24 * 3600
 SILENCE_SECONDS = 15
@@ -53,8 +56,11 @@ DELIVER = "plugin.jobs.deliver"
 RELEASE_DUE = "plugin.jobs.release_due"
 SYNC_CATALOG = "plugin.jobs.sync_catalog"
 HANDLE_WEBHOOKS = "plugin.jobs.handle_webhooks"
+ASK_PLATFORM = "plugin.jobs.ask_platform"
 RECONCILE = "plugin.jobs.reconcile"
-LENGTHY = {SYNC_CATALOG, RECONCILE}
+CONNECT = "plugin.jobs.connect"
+LINES = {SYNC_CATALOG: CATALOGS, ASK_PLATFORM: PLATFORMS, RECONCILE: PLATFORMS, CONNECT: PLATFORMS}
+"""What does not belong to the queue of messages."""
 
 
 def connect(redis_url: str, seconds: float = 5) -> Redis:
@@ -119,6 +125,14 @@ class Doorbell:
         """Webhooks of a shop are in the inbox."""
         self._ring(HANDLE_WEBHOOKS, shop_id)
 
+    def ask_platform(self, shop_id: int) -> None:
+        """The same, and its platform has to be asked what they are about."""
+        self._ring(ASK_PLATFORM, shop_id)
+
+    def connect(self, shop_id: int) -> None:
+        """A shop has installed the application, or lets it do something else."""
+        self._ring(CONNECT, shop_id)
+
     def reconcile(self, shop_id: int) -> None:
         """The stock of what somebody waits for at a shop is to be read anew."""
         self._ring(RECONCILE, shop_id)
@@ -147,7 +161,7 @@ class Doorbell:
             log.warning("doorbell_silent")
 
     def _ring(self, function: str, *numbers: int) -> None:
-        line = queue(self.redis, CATALOGS if function in LENGTHY else MESSAGES)
+        line = queue(self.redis, LINES.get(function, MESSAGES))
         job_id = f"{_name(function, *numbers)}-{secrets.token_hex(8)}"
         try:
             if self._may_ring(_bell(function, *numbers), line, job_id):

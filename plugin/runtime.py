@@ -17,6 +17,7 @@ from integrations.channels.smtp import SMTPChannel
 from integrations.http import HTTPClient
 from integrations.types import ShopConnection
 from plugin import db, partitions, queues
+from plugin.domain import access
 from plugin.domain.delivery import Courier
 from plugin.domain.recorder import Recorder
 from plugin.domain.shops import Shop, webhook_secret
@@ -25,6 +26,7 @@ from plugin.mail.filling import batch_filler
 from plugin.pace import RedisPace
 from plugin.queues import Doorbell
 from plugin.settings import Settings, SettingsError, kept_secret_key
+from plugin.vault import Vault
 
 
 def now() -> datetime:
@@ -93,9 +95,46 @@ class Runtime:
 
     def adapter(self, shop: Shop) -> PlatformAdapter:
         """The adapter of a shop's platform."""
-        credentials = {"webhook_secret": webhook_secret(self.secret_key, shop)}
-        connection = ShopConnection(str(shop.id), shop.domain, shop.feed, credentials)
-        return platform_adapter(shop.platform)(connection, self.http)
+        kind = platform_adapter(shop.platform)
+        if not kind.capabilities.installation:
+            own = {"webhook_secret": webhook_secret(self.secret_key, shop)}
+            return kind(ShopConnection(str(shop.id), shop.domain, shop.feed, own), self.http)
+
+        def access_token() -> str:
+            return access.token(self.engine, self.vault, shop.id, adapter.renew, now)
+
+        adapter = kind(
+            ShopConnection(
+                shop_id=str(shop.id),
+                domain=shop.domain,
+                credentials=self.app_credentials(shop.platform),
+                platform_shop_id=shop.platform_shop_id,
+                access_token=access_token,
+            ),
+            self.http,
+        )
+        return adapter
+
+    def app_adapter(self, platform: str) -> PlatformAdapter:
+        """What the application itself is on a platform, whatever the shop: enough to know its webhooks.
+
+        Raises:
+            SettingsError: it is not registered there.
+        """
+        return platform_adapter(platform)(ShopConnection("", "", "", self.app_credentials(platform)), self.http)
+
+    def app_credentials(self, platform: str) -> dict[str, str]:
+        """How the application is registered on a platform.
+
+        Raises:
+            SettingsError: it is not.
+        """
+        return self.settings.app_credentials(platform)
+
+    @cached_property
+    def vault(self) -> Vault:
+        """Seals tokens."""
+        return Vault(self.secret_key)
 
     def courier(self, worker: str) -> Courier:
         """Hands messages over in the name of a worker.

@@ -10,8 +10,9 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from integrations import PLATFORMS, platform_adapter
+from integrations.base import Capabilities
 from plugin import partitions
-from plugin.domain import catalog, clock_steps, inbox, outbox, overview, reconciliation
+from plugin.domain import catalog, clock_steps, inbox, outbox, overview, personal_data, reconciliation, shops
 from plugin.runtime import Runtime, now
 
 log = structlog.get_logger(__name__)
@@ -24,6 +25,7 @@ STEP_SECONDS = 2.0
 """Clocks are set; they do not go wrong by so much from one tick to the next."""
 UPKEEP_SECONDS = 3600.0
 RECONCILE_SECONDS = 300.0
+RECONNECT_SECONDS = 3600.0
 HANG_SECONDS = 30
 """A leader from which the database has heard nothing for so long leads no longer."""
 RINGS_BETWEEN_SIGNS = 100
@@ -58,7 +60,7 @@ def _lead(runtime: Runtime, leader: Connection, stop: threading.Event) -> None:
         leader.commit()
 
     try:
-        next_sweep = next_look = next_upkeep = next_reconciliation = 0.0
+        next_sweep = next_look = next_upkeep = next_reconciliation = next_connection = 0.0
         clock = _Clock()
         while not stop.wait(TICK_SECONDS):
             give_sign()
@@ -72,6 +74,9 @@ def _lead(runtime: Runtime, leader: Connection, stop: threading.Event) -> None:
             if time.monotonic() >= next_reconciliation:
                 reconcile(runtime, give_sign)
                 next_reconciliation = time.monotonic() + RECONCILE_SECONDS
+            if time.monotonic() >= next_connection:
+                reconnect(runtime, give_sign)
+                next_connection = time.monotonic() + RECONNECT_SECONDS
             if time.monotonic() >= next_upkeep:
                 upkeep(runtime)
                 next_upkeep = time.monotonic() + UPKEEP_SECONDS
@@ -87,7 +92,7 @@ def tick(runtime: Runtime, give_sign: GiveSign = lambda: None) -> None:
     moment = now()
     with runtime.engine.begin() as database:
         releases = _shops_with_release_due(database)
-        feeds = catalog.shops_due(database, moment)
+        feeds = catalog.shops_due(database, moment, _able(lambda can: can.catalog))
     runtime.doorbell.it_is_later()
     _each(runtime.doorbell.release_due, releases, give_sign)
     _each(runtime.doorbell.sync_catalog, feeds, give_sign)
@@ -108,10 +113,21 @@ def sweep(runtime: Runtime, give_sign: GiveSign = lambda: None) -> None:
 
 def reconcile(runtime: Runtime, give_sign: GiveSign = lambda: None) -> None:
     """Ring for stock to be read anew where somebody waits and the platform can tell it."""
-    able = [kind for kind in PLATFORMS if platform_adapter(kind).capabilities.inventory_reads]
     with runtime.engine.connect() as database:
-        waiting = reconciliation.shops_that_wait(database, able) if able else []
+        waiting = reconciliation.shops_that_wait(database, _able(lambda can: can.inventory_reads))
     _each(runtime.doorbell.reconcile, waiting, give_sign)
+
+
+def reconnect(runtime: Runtime, give_sign: GiveSign = lambda: None) -> None:
+    """Ring for platforms to be asked whether they still send their webhooks."""
+    with runtime.engine.connect() as database:
+        connected = shops.on_platforms(database, _able(lambda can: can.installation))
+    _each(runtime.doorbell.connect, connected, give_sign)
+
+
+def _able(wanted: Callable[[Capabilities], bool]) -> list[str]:
+    """The platforms that can do something."""
+    return [kind for kind in PLATFORMS if wanted(platform_adapter(kind).capabilities)]
 
 
 def upkeep(runtime: Runtime) -> None:
@@ -121,6 +137,7 @@ def upkeep(runtime: Runtime) -> None:
         moment = min(now(), database.execute(text("SELECT now()")).scalar_one())
         overview.add_up(database)
         outbox.withdraw_uninstalled(database, moment)
+        personal_data.forget_old_requests(database, moment)
     partitions.upkeep(runtime.engine, moment, runtime.settings.months_kept)
 
 

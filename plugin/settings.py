@@ -173,6 +173,26 @@ class Settings:
         "How many whole months what visitors looked at is kept besides the present one.",
     )
 
+    shopify_client_id: str = _setting(
+        "STOCKBELL_SHOPIFY_CLIENT_ID", "", _text, "Client id of your app at Shopify; empty: no Shopify shops."
+    )
+    shopify_client_secret: str = _setting(
+        "STOCKBELL_SHOPIFY_CLIENT_SECRET", "", _text, "Its client secret.", secret=True
+    )
+    shopify_previous_secret: str = _setting(
+        "STOCKBELL_SHOPIFY_PREVIOUS_SECRET",
+        "",
+        _text,
+        "The client secret before a rotation, for as long as Shopify may still sign with it.",
+        secret=True,
+    )
+    shopify_simulator: str = _setting(
+        "STOCKBELL_SHOPIFY_SIMULATOR",
+        "",
+        _url("http"),
+        "Address of a simulated Shopify to talk to instead, in development.",
+    )
+
     @property
     def public_url(self) -> str:
         """Origin (and path, if any) of links and scripts, without a slash at the end."""
@@ -187,6 +207,24 @@ class Settings:
             "shopper_event": self.keep_events_months,
         }
 
+    def app_credentials(self, platform: str) -> dict[str, str]:
+        """How the application is registered on a platform.
+
+        Raises:
+            SettingsError: it is not.
+        """
+        if platform != "shopify":
+            raise SettingsError(f"Stockbell is not registered at {platform}.")
+        if not self.shopify_client_id or not self.shopify_client_secret:
+            raise SettingsError("STOCKBELL_SHOPIFY_CLIENT_ID and STOCKBELL_SHOPIFY_CLIENT_SECRET must both be set.")
+        registered = {
+            "client_id": self.shopify_client_id,
+            "client_secret": self.shopify_client_secret,
+            "previous_secret": self.shopify_previous_secret,
+        }
+        simulator = self.shopify_simulator.rstrip("/")
+        return registered | ({"admin": f"{simulator}/{{shop}}"} if simulator else {})
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None, **overrides: Any) -> "Settings":
         """Read and check every variable; VARIABLE_FILE names a file that holds the value of a secret one.
@@ -196,7 +234,12 @@ class Settings:
         """
         environment = os.environ if environment is None else environment
         values = {item.name: _read(item.metadata, environment) for item in fields(cls)}
-        return cls(**{**values, **overrides})
+        settings = cls(**{**values, **overrides})
+        if bool(settings.shopify_client_id) != bool(settings.shopify_client_secret):
+            settings.app_credentials("shopify")
+        if settings.shopify_simulator and not settings.allow_loopback:
+            raise SettingsError("STOCKBELL_SHOPIFY_SIMULATOR must be empty, unless STOCKBELL_ALLOW_LOOPBACK is 1.")
+        return settings
 
 
 def _read(setting: Mapping[str, Any], environment: Mapping[str, str]) -> Any:

@@ -18,7 +18,7 @@ from types import FrameType
 import click
 import httpx
 
-from plugin.demo import Demo
+from plugin.demo import Demo, ShopifyDemo
 from plugin.embedded import EmbeddedError, EmbeddedPostgres, EmbeddedRedis
 from plugin.embedded.process import EmbeddedServer, stop, that_dies_with_its_parent
 from plugin.mailbox.server import MailboxServer
@@ -79,6 +79,9 @@ class _Installation:
         for number in range(1, CATALOG_WORKERS + 1):
             name = f"{socket.gethostname()}-{self.settings.home}-catalogs-{number}"
             named.append((f"worker {number} for catalogs", [*command, "worker", "--catalogs", "--name", name]))
+        if self.settings.shopify_client_id:
+            name = f"{socket.gethostname()}-{self.settings.home}-platforms"
+            named.append(("worker for platforms", [*command, "worker", "--platforms", "--name", name]))
         environment = self._environment()
         for name, words in [*named, *extra]:
             part = _Part(name, words, environment)
@@ -95,6 +98,9 @@ class _Installation:
             "STOCKBELL_SMTP_URL": self.settings.smtp_url,
             "STOCKBELL_HOME": str(self.settings.home),
             "STOCKBELL_ALLOW_LOOPBACK": "1" if self.settings.allow_loopback else "0",
+            "STOCKBELL_SHOPIFY_CLIENT_ID": self.settings.shopify_client_id,
+            "STOCKBELL_SHOPIFY_CLIENT_SECRET": self.settings.shopify_client_secret,
+            "STOCKBELL_SHOPIFY_SIMULATOR": self.settings.shopify_simulator,
         }
 
     def wait_until(self, is_so: Callable[[], bool], otherwise: str) -> None:
@@ -137,8 +143,12 @@ class _Installation:
             stop(process, signal.SIGTERM, seconds=STOP_SECONDS)
 
 
-def run(settings: Settings, *, demo: bool) -> None:
+def run(settings: Settings, *, demo: str = "") -> None:
     """Start everything, print the addresses, and stay until Ctrl-C or SIGTERM.
+
+    Args:
+        settings: what the environment decides.
+        demo: the platform of the demo shop; empty: none.
 
     Raises:
         SettingsError: a port is taken or the home folder cannot be written.
@@ -149,11 +159,16 @@ def run(settings: Settings, *, demo: bool) -> None:
     with contextlib.ExitStack() as stack:
         _lock_home(settings, stack)
         _check_port(settings)
+        shop: Demo | ShopifyDemo | None = None
+        if demo == "shopify":
+            shop = ShopifyDemo.prepare(settings)
+            settings = shop.settings(settings)
         settings, servers = _start_services(settings, stack)
         runtime = Runtime(settings)
         stack.callback(runtime.close)
         runtime.upgrade_database()
-        shop = Demo.prepare(runtime) if demo else None
+        if demo == "custom":
+            shop = Demo.prepare(runtime)
         installation = _Installation(settings, servers)
         stack.callback(installation.stop_parts)
         with _signals(installation.stopping):
@@ -163,8 +178,7 @@ def run(settings: Settings, *, demo: bool) -> None:
             )
             if shop:
                 installation.wait_until(
-                    lambda: shop.catalog_is_read(runtime),
-                    "The demo shop's feed is not read; the messages above say why.",
+                    lambda: shop.is_ready(runtime), "The demo shop does not become ready; the messages above say why."
                 )
             if not installation.stopping.is_set():
                 _print_addresses(settings, shop)
@@ -234,15 +248,15 @@ def _signals(stopping: threading.Event) -> Iterator[None]:
             signal.signal(signum, handler)
 
 
-def _print_addresses(settings: Settings, shop: Demo | None) -> None:
+def _print_addresses(settings: Settings, shop: Demo | ShopifyDemo | None) -> None:
     lines = ["", "Stockbell runs.", ""]
     if shop:
-        lines.append(f"  Demo storefront   {shop.sold_out_page}")
+        lines += [f"  {name:17} {address}" for name, address in shop.pages]
     if settings.allow_loopback and read_address(settings, "smtp_url"):
         lines.append(f"  Mailbox           {settings.public_url}/mailbox")
     lines.append(f"  Merchant page     {settings.public_url}/merchant/")
     if shop:
-        lines.append(f"                    sign in as {shop.merchant_email} with the password {shop.merchant_password}")
+        lines += [f"                    {hint}" for hint in shop.hints]
     lines += ["", "Ctrl-C stops everything; nothing is lost.", ""]
     click.echo("\n".join(lines))
     sys.stdout.flush()

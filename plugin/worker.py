@@ -36,7 +36,7 @@ class StockbellWorker(SimpleWorker):
 
         Args:
             runtime: the parts of this process.
-            queue_name: `queues.MESSAGES` or `queues.CATALOGS`.
+            queue_name: `queues.MESSAGES`, `queues.PLATFORMS` or `queues.CATALOGS`.
             name: the name that claims bear; a worker that was killed and started again keeps it.
         """
         # RQ lengthens the time limit of its client's calls; the doorbell's and the send rates' must stay short.

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
 from integrations.base import CatalogReading, PlatformAdapter
-from integrations.errors import IntegrationError
+from integrations.errors import IntegrationError, NotReadyError
 from integrations.types import CatalogBookmark, CatalogReport, CatalogVariant, InventoryLevel
 from plugin.db import is_deadlock
 from plugin.domain import overrides, shops, stock
@@ -27,6 +27,9 @@ from plugin.domain.shops import Shop
 
 COPY_ROWS = 2000
 STOCK_BATCH = 1000
+LEVELS_BATCH = 2000
+FAILED_AGAIN_SECONDS = 900
+"""A catalog that could not be read is tried again after so long at the latest."""
 LOSS_FLOOR = 10
 """A catalog with fewer variants may lose any share of them."""
 SYNC_LOCK = 7_365_002
@@ -97,6 +100,10 @@ class CatalogSync:
                     with _room_for_variants(connection, self.shop):
                         self._take(connection, reading, result, progress)
                     bookmark = reading.bookmark
+            except NotReadyError as error:
+                connection.rollback()
+                _wait(connection, self.shop, sync_id, error)
+                raise CatalogError(str(error), error.reason) from error
             except (CatalogError, IntegrationError) as error:
                 connection.rollback()
                 result.state, result.error = "failed", str(error)
@@ -119,9 +126,20 @@ class CatalogSync:
             missing = reading.complete and self._refuse_loss(connection)
             taken = take_staged(connection, self.shop, self.clock, is_feed=True)
             result.written, result.stock_changes, released = taken.written, taken.stock_changes, taken.released
+            self._take_levels(connection, reading, result, released)
         if missing or reading.unchanged:
             released += self._mark_absent(connection, result, seen=not reading.unchanged)
         result.restocks, result.people = len(released), sum(each.people for each in released)
+
+    def _take_levels(
+        self, connection: Connection, reading: CatalogReading, result: SyncResult, released: list[Released]
+    ) -> None:
+        """Write stock by location, some variants at a time, each batch its own transaction."""
+        for batch in _whole_variants(reading.levels(), LEVELS_BATCH):
+            outcome = stock.apply_levels(connection, self.shop, batch, self.clock())
+            connection.commit()
+            result.stock_changes += outcome.changed
+            released += outcome.released
 
     def _refuse_loss(self, connection: Connection) -> bool:
         """Whether variants are missing.
@@ -320,8 +338,34 @@ def last_syncs(database: Connection, shop_id: int, limit: int = 5) -> list[Any]:
     return list(database.execute(query, {"shop": shop_id, "limit": limit}).mappings())
 
 
-def shops_due(database: Connection, now: datetime) -> list[int]:
-    """Shops whose feed is to be read now.
+def take_away(
+    database: Connection, shop: Shop, product_ids: Sequence[str], variant_ids: Sequence[str], read_at: datetime
+) -> None:
+    """Remove what these products no longer hold, in the caller's transaction; it counts as sold out.
+
+    Args:
+        database: a transaction.
+        shop: the shop.
+        product_ids: products that were read anew.
+        variant_ids: all of their variants.
+        read_at: when they were; what came into the catalog since then stays.
+    """
+    values = {"shop": shop.id, "products": list(product_ids), "variants": list(variant_ids), "now": read_at}
+    rows = database.execute(
+        text(
+            "SELECT variant_id FROM variant WHERE shop_id = :shop AND product_id = ANY (:products)"
+            " AND NOT variant_id = ANY (:variants) AND removed_at IS NULL AND updated_at <= :now"
+        ),
+        values,
+    )
+    gone = list(rows.scalars())
+    levels = [InventoryLevel(variant_id, None, 0, None) for variant_id in gone]
+    stock.apply_levels(database, shop, levels, read_at)  # what is removed has no stock any more
+    database.execute(_REMOVE, {**values, "variants": gone})
+
+
+def shops_due(database: Connection, now: datetime, platforms: Sequence[str]) -> list[int]:
+    """Shops whose catalog is to be read now: those with a feed, and those on platforms that tell it themselves.
 
     They are due again in a minute, in case the doorbell or the worker is lost; a sync that ends sets the real time.
     """
@@ -329,10 +373,10 @@ def shops_due(database: Connection, now: datetime) -> list[int]:
         text(
             "WITH due AS ("
             " UPDATE feed_schedule SET due_at = :again FROM shop WHERE shop.id = shop_id AND due_at <= :now"
-            " RETURNING shop_id, feed <> '' AND uninstalled_at IS NULL AS is_read"
+            " RETURNING shop_id, (feed <> '' OR platform = ANY (:platforms)) AND uninstalled_at IS NULL AS is_read"
             ") SELECT shop_id FROM due WHERE is_read"
         ),
-        {"now": now, "again": now + RING_AGAIN_AFTER},
+        {"now": now, "again": now + RING_AGAIN_AFTER, "platforms": list(platforms)},
     )
     return sorted(rows.scalars())
 
@@ -479,6 +523,18 @@ def _array(values: Sequence[str]) -> str:
     return _escaped("{" + ",".join(f'"{value}"' for value in quoted) + "}")
 
 
+def _whole_variants(levels: Iterable[InventoryLevel], size: int) -> Iterator[list[InventoryLevel]]:
+    """Batches of about so many; the levels of one variant, which come in a row, stay together."""
+    batch: list[InventoryLevel] = []
+    for level in levels:
+        if len(batch) >= size and batch[-1].variant_id != level.variant_id:
+            yield batch
+            batch = []
+        batch.append(level)
+    if batch:
+        yield batch
+
+
 def _batches(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
@@ -492,6 +548,8 @@ def _begin(connection: Connection, shop: Shop) -> int:
         ),
         {"shop": shop.id},
     )
+    asked = "DELETE FROM catalog_sync WHERE shop_id = :shop AND state = 'preparing'"
+    connection.execute(text(asked), {"shop": shop.id})
     query = text("INSERT INTO catalog_sync (shop_id, feed) VALUES (:shop, :feed) RETURNING id")
     sync_id = int(connection.execute(query, {"shop": shop.id, "feed": shop.feed}).scalar_one())
     connection.commit()
@@ -502,7 +560,7 @@ def _last_bookmark(connection: Connection, shop: Shop) -> CatalogBookmark | None
     row = connection.execute(
         text(
             "SELECT feed, state, etag, last_modified, digest FROM catalog_sync"
-            " WHERE shop_id = :shop AND state <> 'running' ORDER BY id DESC LIMIT 1"
+            " WHERE shop_id = :shop AND state NOT IN ('running', 'preparing') ORDER BY id DESC LIMIT 1"
         ),
         {"shop": shop.id},
     ).first()
@@ -511,6 +569,17 @@ def _last_bookmark(connection: Connection, shop: Shop) -> CatalogBookmark | None
     if row is None or row.feed != shop.feed or row.state == "failed":
         return None
     return CatalogBookmark(row.etag, row.last_modified, row.digest)
+
+
+def _wait(connection: Connection, shop: Shop, sync_id: int, error: NotReadyError) -> None:
+    """The platform prepares the catalog: it is asked again in a moment."""
+    connection.execute(text("UPDATE catalog_sync SET state = 'preparing' WHERE id = :id"), {"id": sync_id})
+    seconds = error.retry_after_seconds or RING_AGAIN_AFTER.total_seconds()
+    connection.execute(
+        text("UPDATE feed_schedule SET due_at = now() + make_interval(secs => :seconds) WHERE shop_id = :shop"),
+        {"shop": shop.id, "seconds": seconds},
+    )
+    connection.commit()
 
 
 def _record(connection: Connection, sync_id: int, result: SyncResult, bookmark: CatalogBookmark) -> None:
@@ -529,11 +598,12 @@ def _record(connection: Connection, sync_id: int, result: SyncResult, bookmark: 
     connection.execute(
         text(
             "INSERT INTO feed_schedule (shop_id, due_at)"
-            " SELECT shop.id, now() + make_interval(secs => feed_interval_seconds)"
+            " SELECT shop.id, now() + make_interval(secs => CASE WHEN state = 'failed'"
+            " THEN least(feed_interval_seconds, :again) ELSE feed_interval_seconds END)"
             " FROM catalog_sync JOIN shop ON shop.id = shop_id WHERE catalog_sync.id = :id"
             " ON CONFLICT (shop_id) DO UPDATE SET due_at = excluded.due_at"
         ),
-        {"id": sync_id},
+        {"id": sync_id, "again": FAILED_AGAIN_SECONDS},
     )
     if result.state == "unchanged":  # of many in a row only the newest is kept
         connection.execute(

@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
@@ -20,18 +20,18 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
 from integrations.base import PlatformAdapter
-from integrations.errors import IntegrationError, PayloadError
-from integrations.types import HintKind, InventoryLevel, Order, WebhookHint
+from integrations.errors import AuthError, IntegrationError, PayloadError
+from integrations.types import DUTIES, CatalogVariant, HintKind, InventoryLevel, Order, ShopFacts, WebhookHint
 from plugin.db import PreparedStatement, in_transaction
-from plugin.domain import catalog, purchases, reconciliation, shops, stock
+from plugin.domain import access, catalog, installations, personal_data, purchases, reconciliation, stock
 from plugin.domain.shops import Shop
+from plugin.vault import Vault
 
 log = structlog.get_logger(__name__)
 
 CLAIM_BATCH = 20
 LEASE = timedelta(seconds=45)
 STOCK_BATCH = 1000
-READ_BATCH = 250
 RETRY_FIRST_SECONDS = 5.0
 RETRY_MOST_SECONDS = 3600.0
 RETRY_JITTER = 0.2
@@ -60,12 +60,32 @@ class Effect:
     """The catalog is to be read."""
     stock: bool = False
     """The stock of everything that someone waits for is to be read."""
+    shop: bool = False
+    """What the shop lets us do may have changed: webhooks are to be asked for anew."""
     uninstalled: bool = False
     """The shop is gone, and so is what comes after."""
 
 
-def receive(
-    database: Connection, shop_id: int, delivery_id: str, headers: Mapping[str, str], body: bytes, now: datetime
+@dataclass(slots=True)
+class _Read:
+    """What was read anew because of a webhook, and since when."""
+
+    at: datetime
+    levels: list[InventoryLevel] = field(default_factory=list)
+    variants: list[CatalogVariant] = field(default_factory=list)
+    products: list[str] = field(default_factory=list)
+    facts: ShopFacts | None = None
+
+
+def receive(  # noqa: PLR0913 (what a webhook is made of)
+    database: Connection,
+    shop_id: int,
+    delivery_id: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    now: datetime,
+    *,
+    is_duty: bool = False,
 ) -> bool:
     """Write a verified webhook down, once however often it is delivered; False when there is no such shop (any more).
 
@@ -76,8 +96,9 @@ def receive(
         headers: those that are needed to read the body.
         body: as it came.
         now: the moment.
+        is_duty: it is to be done for a shop that has removed the application, too.
     """
-    current, _ = _RECEIVE.one(database, shop_id, delivery_id, json.dumps(dict(headers)), body, now)
+    current, _ = _RECEIVE.one(database, shop_id, delivery_id, json.dumps(dict(headers)), body, now, is_duty)
     return current == "t"
 
 
@@ -86,7 +107,7 @@ _RECEIVE = PreparedStatement(
     "receive",
     """
     WITH current AS (
-        SELECT FROM shop WHERE id = $1 AND uninstalled_at IS NULL
+        SELECT FROM shop WHERE id = $1 AND (uninstalled_at IS NULL OR $6::boolean)
     ), added AS (
         INSERT INTO webhook (shop_id, delivery_id, headers, body, received_at, due_at)
         SELECT $1, $2, $3::jsonb, $4::bytea, $5::timestamptz, $5 FROM current
@@ -158,6 +179,8 @@ class Handler:
     adapter: PlatformAdapter
     worker: str
     clock: Callable[[], datetime]
+    vault: Vault
+    allow_loopback: bool = False
 
     def work(self, *, seconds: float) -> Iterator[Effect]:
         """Handle what is due, in order, for about so many seconds and at least one; gives what came of each."""
@@ -193,6 +216,8 @@ class Handler:
         except PayloadError as error:
             self._end_badly(webhook, str(error), wait=None)
         except IntegrationError as error:
+            if isinstance(error, AuthError) and error.reason == "not_authorized":
+                access.note_refusal(self.engine, self.shop.id, self.clock())
             log.info("webhook_waits", shop_id=self.shop.id, reason=error.reason)
             self._end_badly(webhook, str(error), wait=_wait(webhook.attempts, error.retry_after_seconds))
         except OperationalError as error:
@@ -207,45 +232,73 @@ class Handler:
         log.error("webhook_not_handled", shop_id=self.shop.id, exc_info=error)
         self._end_badly(webhook, "It could not be handled here.", wait=_wait(webhook.attempts, None))
 
-    def _ask(self, webhook: Webhook) -> tuple[Sequence[WebhookHint], list[InventoryLevel]]:
-        """What a webhook tells, with the stock that has to be read anew for it: no transaction is open meanwhile."""
+    def _ask(self, webhook: Webhook) -> tuple[Sequence[WebhookHint], _Read]:
+        """What a webhook tells, with what has to be read anew for it: no transaction is open meanwhile."""
         hints = self.adapter.parse_webhook(webhook.headers, webhook.body)
-        levels: list[InventoryLevel] = []
+        if self.shop.is_gone:
+            return [hint for hint in hints if hint.kind in DUTIES], _Read(self.clock())
+        read = _Read(self.clock())
         for hint in hints:
             if hint.kind is HintKind.INVENTORY:
-                levels += hint.levels
-                ids = () if hint.levels else hint.variant_ids
-                for start in range(0, len(ids), READ_BATCH):
-                    levels += reconciliation.read(self.adapter, ids[start : start + READ_BATCH], self.clock)
-        return hints, levels
+                read.levels += hint.levels or self._levels(hint)
+            elif hint.kind is HintKind.PRODUCTS:
+                read.products += hint.product_ids
+                read.variants += self.adapter.read_products(hint.product_ids)
+            elif hint.kind is HintKind.SHOP:
+                read.facts = self.adapter.read_shop()
+        if read.products:
+            ids = [variant.variant_id for variant in read.variants]
+            read.levels += reconciliation.read(self.adapter.read_inventory, ids, self.clock)
+            catalog.put_variants(self.engine, self.shop, read.variants, self.clock)
+        return hints, read
 
-    def _apply(self, webhook: Webhook, hints: Sequence[WebhookHint], levels: list[InventoryLevel]) -> Effect:
+    def _levels(self, hint: WebhookHint) -> list[InventoryLevel]:
+        read = reconciliation.read
+        return [
+            *read(self.adapter.read_inventory, hint.variant_ids, self.clock),
+            *read(self.adapter.read_inventory_of_items, hint.item_ids, self.clock),
+        ]
+
+    def _apply(self, webhook: Webhook, hints: Sequence[WebhookHint], read: _Read) -> Effect:
         """Write what follows from a webhook, and that it is done, as one."""
-        return in_transaction(self.engine, lambda database: self._apply_in(database, webhook, hints, levels))
+        return in_transaction(self.engine, lambda database: self._apply_in(database, webhook, hints, read))
 
-    def _apply_in(
-        self, database: Connection, webhook: Webhook, hints: Sequence[WebhookHint], levels: list[InventoryLevel]
-    ) -> Effect:
+    def _apply_in(self, database: Connection, webhook: Webhook, hints: Sequence[WebhookHint], read: _Read) -> Effect:
         effect, now = Effect(), self.clock()
         if not _is_ours(database, webhook, self.worker):
             return effect
-        levels.sort(key=lambda level: level.variant_id)  # locked in this order, also over several batches
+        if read.products:
+            there = [variant.variant_id for variant in read.variants]
+            catalog.take_away(database, self.shop, read.products, there, read.at)
+        levels = sorted(read.levels, key=lambda level: level.variant_id)  # locked in this order, over several batches
         for start in range(0, len(levels), STOCK_BATCH):
             batch = levels[start : start + STOCK_BATCH]
             released = stock.apply_levels(database, self.shop, batch, now).released
             effect.people += sum(each.people for each in released)
         orders: list[Order] = [order for hint in hints for order in hint.orders]
         purchases.record(database, self.shop, orders, now)
+        if read.facts:
+            installations.note_facts(database, self.shop.id, read.facts, allow_loopback=self.allow_loopback)
+            effect.shop = True
         for hint in hints:
             effect.catalog |= hint.kind is HintKind.CATALOG
-            effect.stock |= hint.kind is HintKind.INVENTORY and not hint.levels and not hint.variant_ids
+            effect.stock |= hint.kind is HintKind.INVENTORY and not (hint.levels or hint.variant_ids or hint.item_ids)
             if hint.kind is HintKind.UNINSTALLED:
-                shops.uninstall(database, self.shop.id, now)
-                effect.uninstalled = True
+                effect.uninstalled |= installations.uninstall(database, self.shop, hint.occurred_at, now)
+            if hint.kind in DUTIES:
+                self._do_duty(database, hint, now)
         if effect.catalog:
             catalog.make_due(database, self.shop.id, now)
         database.execute(_DONE, {"id": webhook.id, "now": now})
         return effect
+
+    def _do_duty(self, database: Connection, hint: WebhookHint, now: datetime) -> None:
+        if hint.kind is HintKind.ERASE_SHOP:
+            installations.erase_shop(database, self.shop.id)
+        elif hint.person and hint.kind is HintKind.ERASE_PERSON:
+            personal_data.erase(database, self.vault, self.shop.id, hint.person, now)
+        elif hint.person:
+            personal_data.ask(database, self.vault, self.shop.id, hint.request_id, hint.person, now)
 
     def _end_badly(self, webhook: Webhook, error: str, *, wait: timedelta | None) -> None:
         """Try it again after a while, or (None, or tried often enough) give it up."""

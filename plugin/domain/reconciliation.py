@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine, text
@@ -13,6 +13,8 @@ from integrations.types import InventoryLevel
 from plugin.domain import stock
 from plugin.domain.shops import Shop
 
+Ask = Callable[[Sequence[str]], Iterable[InventoryLevel]]
+"""Ids -> their stock, as the platform tells it."""
 READ_BATCH = 250
 MOST_WAIT_SECONDS = 60.0
 
@@ -62,27 +64,34 @@ def read_stock(engine: Engine, shop: Shop, adapter: PlatformAdapter, clock: Call
     starts = list(range(0, len(variants), READ_BATCH))
     random.shuffle(starts)
     for start in starts:
-        levels = read(adapter, variants[start : start + READ_BATCH], clock)
+        levels = read(adapter.read_inventory, variants[start : start + READ_BATCH], clock)
         with engine.begin() as database:
             released = stock.apply_levels(database, shop, levels, clock()).released
         yield sum(each.people for each in released)
 
 
-def read(adapter: PlatformAdapter, variant_ids: Sequence[str], clock: Callable[[], datetime]) -> list[InventoryLevel]:
-    """The stock of some variants; a platform that asks for a short pause gets it, once.
+def read(ask: Ask, ids: Sequence[str], clock: Callable[[], datetime]) -> list[InventoryLevel]:
+    """The stock of some variants, or stock items, so many at a time; a platform that asks for a short pause gets it.
 
     What has no time of its own was so when it was asked for: whatever is told afterwards is newer.
 
     Raises:
         IntegrationError: the platform does not answer.
     """
+    levels: list[InventoryLevel] = []
+    for start in range(0, len(ids), READ_BATCH):
+        levels += _read(ask, ids[start : start + READ_BATCH], clock)
+    return levels
+
+
+def _read(ask: Ask, ids: Sequence[str], clock: Callable[[], datetime]) -> Iterator[InventoryLevel]:
     asked_at = clock()
     try:
-        levels = list(adapter.read_inventory(variant_ids))
+        levels = list(ask(ids))
     except RateLimitedError as error:
         if error.retry_after_seconds is None or error.retry_after_seconds > MOST_WAIT_SECONDS:
             raise
         time.sleep(error.retry_after_seconds)
         asked_at = clock()
-        levels = list(adapter.read_inventory(variant_ids))
-    return [level if level.updated_at else level._replace(updated_at=asked_at) for level in levels]
+        levels = list(ask(ids))
+    return (level if level.updated_at else level._replace(updated_at=asked_at) for level in levels)

@@ -46,10 +46,18 @@ class Shop:
     feed: str
     feed_interval_seconds: int
     feed_max_loss_percent: int
+    platform_shop_id: str = ""
+    """How the platform knows it; its public key where there is none."""
+    oversold: str = "hide"
+    """What is sold when out of stock: "hide" takes it for unlimited, "alert" goes by what is really there."""
+    welcome_hidden: bool = False
+    """The merchant does not want to see the first steps any more."""
     flow: Flow = flows.USUAL
     """What is sent when a variant is back."""
     other_domains: tuple[str, ...] = ()
     """Where else its pages are: other countries, the platform's own address."""
+    uninstalled_at: datetime | None = None
+    """Since when the application is removed; it is kept for the grace time."""
     paused_at: datetime | None = None
     """Since when nothing is sent for this shop, by its own wish."""
     messages_per_minute: int | None = None
@@ -73,6 +81,11 @@ class Shop:
             twin = host.removeprefix("www.") if host.startswith("www.") else f"www.{host}"
             found |= {domain, f"{scheme}://{twin}"}
         return frozenset(found)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has removed the application."""
+        return self.uninstalled_at is not None
 
     @property
     def paused(self) -> bool:
@@ -183,6 +196,12 @@ def by_id(database: Connection, shop_id: int) -> Shop | None:
     return _find(database, "id", shop_id)
 
 
+def with_gone(database: Connection, shop_id: int) -> Shop | None:
+    """The shop with this number, also one that has removed the application, or None."""
+    row = database.execute(text(f"{_SELECT} WHERE shop.id = :id"), {"id": shop_id}).mappings().first()
+    return _shop(row) if row else None
+
+
 def by_public_key(database: Connection, public_key: str) -> Shop | None:
     """The shop with this public key, or None."""
     return _find(database, "public_key", public_key)
@@ -195,12 +214,19 @@ def by_platform(database: Connection, platform: str, platform_shop_id: str) -> S
     return _shop(row) if row else None
 
 
+def on_platforms(database: Connection, platforms: Sequence[str]) -> list[int]:
+    """The shops on these platforms."""
+    query = text("SELECT id FROM shop WHERE platform = ANY (:platforms) AND uninstalled_at IS NULL ORDER BY id")
+    return list(database.execute(query, {"platforms": list(platforms)}).scalars())
+
+
 def uninstall(database: Connection, shop_id: int, now: datetime) -> None:
     """The shop has removed the application: nothing is sent for it any more, and nothing is left open."""
     values = {"id": shop_id, "now": now}
     database.execute(text("UPDATE shop SET uninstalled_at = :now WHERE id = :id"), values)
     withdraw = "UPDATE message SET state = 'skipped', reason = 'uninstalled', finished_at = :now"
     database.execute(text(f"{withdraw} WHERE shop_id = :id AND state = 'pending'"), values)
+    database.execute(text("DELETE FROM access_token WHERE shop_id = :id"), values)
     close = "UPDATE restock SET closed_at = :now, next_release_at = NULL, close_reason = 'uninstalled'"
     database.execute(text(f"{close} WHERE shop_id = :id AND closed_at IS NULL"), values)
 
@@ -214,6 +240,11 @@ def webhook_secret(secret_key: str, shop: Shop) -> str:
 def by_api_key(database: Connection, api_key: str) -> Shop | None:
     """The shop whose API key this is, or None."""
     return _find(database, "api_key_hash", _hashed(api_key))
+
+
+def hide_welcome(database: Connection, shop_id: int) -> None:
+    """The merchant does not want to see the first steps any more."""
+    database.execute(text("UPDATE shop SET welcome_hidden = true WHERE id = :id"), {"id": shop_id})
 
 
 def of_merchant(database: Connection, merchant_id: int) -> list[Shop]:
@@ -342,6 +373,7 @@ def lock_rules(database: Connection, shop_id: int) -> None:
     )
 
 
+OVERSOLD = ("hide", "alert")
 WIDGET_FIELDS = ("phone", "quantity", "marketing")
 RULE_SETTINGS = {"minimum_inventory", "customers_per_unit", "wait_minutes"}
 SETTINGS = RULE_SETTINGS | {
@@ -349,6 +381,7 @@ SETTINGS = RULE_SETTINGS | {
     "other_domains",
     "double_opt_in",
     "locations",
+    "oversold",
     "messages_per_minute",
     "paused",
     "sender_name",

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
-from integrations.types import InventoryLevel
+from integrations.types import SOLD_ANYWAY, InventoryLevel
 from plugin.domain import restocks, shops
 from plugin.domain.restocks import StockChange
 from plugin.domain.rules import Quantity
@@ -70,8 +70,11 @@ def apply_levels(database: Connection, shop: Shop, levels: Sequence[InventoryLev
     return outcome
 
 
-def counted_locations_changed(database: Connection, shop: Shop) -> None:
-    """Work out every quantity anew after the shop chose other locations; releases nothing (rule 4)."""
+def what_counts_changed(database: Connection, shop: Shop) -> None:
+    """Work out every quantity anew after the shop chose other locations, or what oversold variants count for.
+
+    Releases nothing (rule 4).
+    """
     shops.lock_rules(database, shop.id)
     located = "SELECT variant_id FROM inventory_level WHERE shop_id = :shop"
     lock = (
@@ -84,7 +87,7 @@ def counted_locations_changed(database: Connection, shop: Shop) -> None:
             " WHERE variant.shop_id = :shop AND variant.variant_id = total.variant_id"
             " AND variant.available IS DISTINCT FROM total.available"
         ),
-        {"shop": shop.id, "locations": None if shop.locations is None else list(shop.locations), "variants": None},
+        {**_what_counts(shop), "variants": None},
     )
 
 
@@ -94,10 +97,17 @@ _SUMS = """
                 ELSE coalesce(sum(level.available) FILTER (WHERE counts), 0) END AS available,
            max(level.updated_at) AS stock_at
       FROM inventory_level AS level
-     CROSS JOIN LATERAL (SELECT CAST(:locations AS text[]) IS NULL
-                             OR location_id = ANY (CAST(:locations AS text[])) AS counts) AS counted
+     CROSS JOIN LATERAL (SELECT CASE WHEN location_id = :sold_anyway THEN :is_hidden
+                                     ELSE CAST(:locations AS text[]) IS NULL
+                                       OR location_id = ANY (CAST(:locations AS text[])) END AS counts) AS counted
      WHERE shop_id = :shop AND (CAST(:variants AS text[]) IS NULL OR variant_id = ANY (CAST(:variants AS text[])))
 """
+
+
+def _what_counts(shop: Shop) -> dict[str, Any]:
+    locations = None if shop.locations is None else list(shop.locations)
+    is_hidden = shop.oversold == "hide"
+    return {"shop": shop.id, "locations": locations, "sold_anyway": SOLD_ANYWAY, "is_hidden": is_hidden}
 
 
 class _Known(NamedTuple):
@@ -219,8 +229,7 @@ def _write_levels(
 
 def _sums(database: Connection, shop: Shop, variant_ids: Sequence[str]) -> dict[str, tuple[Quantity, datetime | None]]:
     """By variant of which something is known by location: the sum over the locations that count, and its time."""
-    locations = None if shop.locations is None else list(shop.locations)
-    values = {"shop": shop.id, "locations": locations, "variants": list(variant_ids)}
+    values = {**_what_counts(shop), "variants": list(variant_ids)}
     rows = database.execute(text(f"{_SUMS} GROUP BY variant_id"), values)
     return {row.variant_id: (None if row.available is None else int(row.available), row.stock_at) for row in rows}
 

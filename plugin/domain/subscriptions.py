@@ -203,6 +203,20 @@ def page(
     return database.execute(_PAGE, values).mappings().all()
 
 
+def page_with_items(database: Connection, shop_id: int, *, after: int, limit: int) -> Sequence[RowMapping]:
+    """The same with the titles of what was asked for, as pages show it."""
+    return database.execute(_PAGE_WITH_ITEMS, {"shop": shop_id, "after": after, "limit": limit}).mappings().all()
+
+
+_PAGE_WITH_ITEMS = text(
+    """
+    SELECT subscription.id, variant_id, email, phone, state, joined_at, product_title, variant_title
+      FROM subscription LEFT JOIN variant USING (shop_id, variant_id)
+     WHERE shop_id = :shop AND subscription.id > :after ORDER BY subscription.id LIMIT :limit
+    """
+)
+
+
 _PAGE = text(
     """
     SELECT id, variant_id, email, phone, quantity, locale, state, reason, joined_at, confirmed_at, state_at

@@ -1,18 +1,21 @@
 """RQ's jobs: each takes ids, does what is due, and may be run twice or never without harm."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import structlog
 
-from integrations.errors import IntegrationError
-from plugin.domain import catalog, inbox, reconciliation, restocks, shops
+from integrations import platform_adapter
+from integrations.base import PlatformAdapter
+from integrations.errors import AuthError, IntegrationError
+from plugin.domain import access, catalog, inbox, reconciliation, restocks, shops
 from plugin.domain.delivery import Turn
 from plugin.domain.inbox import Handler
+from plugin.domain.shops import Shop
 from plugin.jobs.context import current
-from plugin.queues import DELIVER, HANDLE_WEBHOOKS, RECONCILE, RELEASE_DUE, SYNC_CATALOG
-from plugin.runtime import now
+from plugin.queues import ASK_PLATFORM, CONNECT, DELIVER, HANDLE_WEBHOOKS, RECONCILE, RELEASE_DUE, SYNC_CATALOG
+from plugin.runtime import Runtime, now
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +71,8 @@ def sync_catalog(shop_id: int) -> None:
     except (catalog.SyncRunningError, LookupError):
         return
     except catalog.CatalogError as error:
-        log.warning("catalog_not_taken", shop_id=shop_id, reason=error.reason)
+        if error.reason != "not_ready":
+            log.warning("catalog_not_taken", shop_id=shop_id, reason=error.reason)
         return
     if result.people:
         runtime.doorbell.deliver(shop_id, result.people)
@@ -76,18 +80,45 @@ def sync_catalog(shop_id: int) -> None:
 
 def handle_webhooks(shop_id: int) -> None:
     """Handle what is in a shop's inbox; ring again when more is due than fits into this turn."""
+    runtime = current().runtime
+    runtime.doorbell.heard(HANDLE_WEBHOOKS, shop_id)
+    shop = _shop(shop_id)
+    if shop is None:
+        with runtime.engine.begin() as database:
+            inbox.close(database, shop_id, now())
+    elif platform_adapter(shop.platform).capabilities.installation:
+        runtime.doorbell.ask_platform(shop_id)  # who waits for a platform must hold up no message
+    else:
+        _handle_webhooks(shop_id, runtime.doorbell.handle_webhooks)
+
+
+def ask_platform(shop_id: int) -> None:
+    """The same for shops whose platform is asked what a webhook is about."""
+    runtime = current().runtime
+    runtime.doorbell.heard(ASK_PLATFORM, shop_id)
+    _handle_webhooks(shop_id, runtime.doorbell.ask_platform)
+
+
+def _handle_webhooks(shop_id: int, again: Callable[[int], None]) -> None:
     worker = current()
     runtime, bell = worker.runtime, worker.runtime.doorbell
-    bell.heard(HANDLE_WEBHOOKS, shop_id)
     with inbox.shop_to_itself(runtime.engine, shop_id) as alone:
         if not alone:  # who does looks once more at the end
             return
-        with runtime.engine.begin() as database:
-            shop = shops.by_id(database, shop_id)
-            if shop is None:
+        shop = _shop(shop_id)
+        if shop is None:
+            with runtime.engine.begin() as database:
                 inbox.close(database, shop_id, now())
-                return
-        handler = Handler(runtime.engine, shop, runtime.adapter(shop), worker.courier.worker, now)
+            return
+        handler = Handler(
+            runtime.engine,
+            shop,
+            runtime.adapter(shop),
+            worker.courier.worker,
+            now,
+            runtime.vault,
+            allow_loopback=runtime.settings.allow_loopback,
+        )
         for effect in handler.work(seconds=WEBHOOKS_SECONDS):
             if effect.people:
                 bell.deliver(shop_id, effect.people)
@@ -95,10 +126,18 @@ def handle_webhooks(shop_id: int) -> None:
                 bell.sync_catalog(shop_id)
             if effect.stock:
                 bell.reconcile(shop_id)
+            if effect.shop:
+                bell.connect(shop_id)
     with runtime.engine.connect() as database:
         more = inbox.is_due(database, shop_id, now())
     if more:
-        bell.handle_webhooks(shop_id)
+        again(shop_id)
+
+
+def _shop(shop_id: int) -> Shop | None:
+    """A shop, also one that is gone, as its last webhooks are still to be handled."""
+    with current().runtime.engine.connect() as database:
+        return shops.with_gone(database, shop_id)
 
 
 def reconcile(shop_id: int) -> None:
@@ -110,19 +149,43 @@ def reconcile(shop_id: int) -> None:
     if shop is None:
         return
     adapter = runtime.adapter(shop)
-    if adapter.capabilities.webhooks:
-        with _again_in_a_few_minutes(shop_id):
-            adapter.register_webhooks(f"{runtime.settings.public_url}/webhooks/{shop.platform}")
+    _have_webhooks_sent(runtime, shop, adapter)
     if adapter.capabilities.inventory_reads:
-        with _again_in_a_few_minutes(shop_id):
+        with _again_later(shop_id):
             for people in reconciliation.read_stock(runtime.engine, shop, adapter, now):
                 if people:
                     runtime.doorbell.deliver(shop_id, people)
 
 
+def connect(shop_id: int) -> None:
+    """Have the platform send its webhooks, and tell the shop's pages where we are."""
+    runtime = current().runtime
+    runtime.doorbell.heard(CONNECT, shop_id)
+    with runtime.engine.connect() as database:
+        shop = shops.by_id(database, shop_id)
+    if shop is None:
+        return
+    adapter = runtime.adapter(shop)
+    _have_webhooks_sent(runtime, shop, adapter)
+    if adapter.capabilities.snippet_api:
+        with _again_later(shop_id):
+            adapter.install_snippet(runtime.settings.public_url, shop.public_key, oversold=shop.oversold)
+
+
+def _have_webhooks_sent(runtime: Runtime, shop: Shop, adapter: PlatformAdapter) -> None:
+    """Also those that the platform has dropped."""
+    if adapter.capabilities.webhooks:
+        with _again_later(shop.id):
+            adapter.register_webhooks(f"{runtime.settings.public_url}/webhooks/{shop.platform}")
+
+
 @contextmanager
-def _again_in_a_few_minutes(shop_id: int) -> Iterator[None]:
+def _again_later(shop_id: int) -> Iterator[None]:
     try:
         yield
+    except AuthError as error:
+        if error.reason == "not_authorized":
+            access.note_refusal(current().runtime.engine, shop_id, now())
+        log.warning("platform_refuses", shop_id=shop_id, reason=error.reason, error=str(error))
     except IntegrationError as error:
-        log.warning("not_reconciled", shop_id=shop_id, reason=error.reason, error=str(error))
+        log.warning("platform_not_reached", shop_id=shop_id, reason=error.reason, error=str(error))

@@ -55,7 +55,7 @@ catalog_sync = Table(
     shop_id(),
     moment("started_at", default_now=True),
     moment("finished_at"),
-    words("state", default="running"),  # running, done, unchanged, failed
+    words("state", default="running"),  # running, preparing (by the platform), done, unchanged, failed
     words("error", default=""),
     Column("rows", Integer, nullable=False, server_default=text("0")),
     Column("written", Integer, nullable=False, server_default=text("0")),

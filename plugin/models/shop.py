@@ -33,12 +33,15 @@ shop = Table(
     words("locale", default="en"),
     words("currency", default=""),
     moment("created_at", default_now=True),
+    moment("installed_at", default_now=True),  # for the last time
     moment("uninstalled_at"),
+    Column("welcome_hidden", Boolean, nullable=False, server_default=text("false")),
     # The rules of restocking (plugin/domain/rules.py).
     Column("minimum_inventory", Integer, nullable=False, server_default=text("1")),
     Column("customers_per_unit", Integer),  # NULL is "all"
     Column("wait_minutes", Integer, nullable=False, server_default=text("60")),
     Column("locations", ARRAY(TEXT)),  # the ones that count; NULL is every one
+    words("oversold", default="hide"),  # what is sold when out of stock: hide (unlimited), alert (on what is there)
     # How much is sent, and when.
     moment("paused_at"),  # nothing is handed over while it is set
     Column("messages_per_minute", Integer),  # NULL is as many as can be
@@ -62,6 +65,7 @@ shop = Table(
     CheckConstraint("minimum_inventory >= 1", name="minimum_inventory"),
     CheckConstraint("customers_per_unit >= 1", name="customers_per_unit"),
     CheckConstraint("wait_minutes >= 1", name="wait_minutes"),
+    CheckConstraint("oversold IN ('hide', 'alert')", name="oversold"),
     CheckConstraint("messages_per_minute >= 1", name="messages_per_minute"),
     CheckConstraint("widget_radius BETWEEN 0 AND 40", name="widget_radius"),
     CheckConstraint("feed_interval_seconds >= 1", name="feed_interval"),

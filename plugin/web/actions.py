@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from integrations import platform_adapter
 from plugin.domain import flows, outbox, overrides, restocks, shops, stock
 from plugin.domain.errors import FieldError
 from plugin.domain.flows import Flow
@@ -40,10 +41,12 @@ def change_settings(shop: Shop, changes: dict[str, Any], by: str) -> Shop:
             shops.change_settings(database, shop.id, changes, by, allow_loopback=allow_loopback)
             changed = shops.by_id(database, shop.id)
             assert changed
-            if "locations" in changes:
-                stock.counted_locations_changed(database, changed)
+            if {"locations", "oversold"} & changes.keys():
+                stock.what_counts_changed(database, changed)
     except FieldError as error:
         raise APIError(422, fields={error.field: [error.message]}) from error
+    if shop.oversold != changed.oversold and platform_adapter(shop.platform).capabilities.snippet_api:
+        runtime().doorbell.connect(shop.id)  # the shop's pages are to know
     if shop.paused and not changed.paused:
         runtime().doorbell.deliver(shop.id)
     return changed

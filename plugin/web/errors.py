@@ -34,7 +34,7 @@ TITLES = {
     503: "We will be back in a moment",
 }
 AWAY_SECONDS = 5
-JSON_PATHS = ("/api/", "/webhooks/", "/healthz", "/readyz")
+JSON_PATHS = ("/api/", "/webhooks/", "/shopify/proxy/", "/healthz", "/readyz")
 
 
 class APIError(Exception):

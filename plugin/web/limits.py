@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import structlog
-from flask import current_app, request
+from flask import current_app, g, request
 from redis import RedisError
 
 from plugin.domain.shops import Shop
@@ -70,7 +70,7 @@ def check_sign_up(shop: Shop, email: str) -> ConfirmationAllowance:
     """
     limit = runtime().settings.subscribe_limit
     address = _hashed(email.lower())
-    counters = [_this_minute(f"sign-up:{shop.id}:{_hashed(request.remote_addr or '')}"), _this_minute(address)]
+    counters = [_this_minute(f"sign-up:{shop.id}:{_hashed(_visitor_address())}"), _this_minute(address)]
     if shop.double_opt_in:
         confirmations = _Counter(f"stockbell:limit:confirmation:{address}", DAY_SECONDS)  # a day from the first on
         by_network, by_address, sent = _count(*counters, confirmations)
@@ -90,7 +90,7 @@ def check_events(shop: Shop) -> None:
     Raises:
         APIError: 429, too many from this network address.
     """
-    (calls,) = _count(_this_minute(f"events:{shop.id}:{_hashed(request.remote_addr or '')}"))
+    (calls,) = _count(_this_minute(f"events:{shop.id}:{_hashed(_visitor_address())}"))
     if calls > EVENTS_LIMIT:
         _refuse()
 
@@ -101,7 +101,7 @@ def check_sign_in(account: str) -> None:
     Raises:
         APIError: 429.
     """
-    network = _this_minute(f"sign-in:{_hashed(request.remote_addr or '')}")
+    network = _this_minute(f"sign-in:{_hashed(_visitor_address())}")
     if max(_count(network, _this_minute(f"sign-in:{_hashed(account.lower())}"))) > SIGN_IN_LIMIT:
         _refuse()
 
@@ -115,6 +115,11 @@ def check_page_look(shop: Shop) -> None:
     (looks,) = _count(_this_minute(f"page-look:{shop.id}"))
     if looks > PAGE_LOOK_LIMIT:
         _refuse()
+
+
+def _visitor_address() -> str:
+    """Where the visitor is; a platform that forwards requests says so."""
+    return str(g.get("visitor_address") or request.remote_addr or "")
 
 
 def _this_minute(what: str) -> _Counter:

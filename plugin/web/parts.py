@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Any, cast
 
 import flask_smorest
-from flask import abort, current_app, request
+from flask import Flask, abort, current_app, request
 from marshmallow import Schema, ValidationError
 from sqlalchemy import Connection
 
@@ -22,7 +22,12 @@ SECURED: Mapping[str, Any] = {"security": [{"api_key": []}]}
 
 def runtime() -> Runtime:
     """The parts of this process."""
-    return cast(Runtime, current_app.extensions["stockbell"])
+    return runtime_of(current_app)
+
+
+def runtime_of(app: Flask) -> Runtime:
+    """The parts of an application's process."""
+    return cast(Runtime, app.extensions["stockbell"])
 
 
 def autocommit() -> Connection:

@@ -15,7 +15,7 @@ from plugin.domain.flows import CHANNELS, MOST_MESSAGES, MOST_MINUTES, MOST_SMAR
 from plugin.domain.flows import STATES as FLOW_STATES
 from plugin.domain.overrides import SCOPES
 from plugin.domain.shopper_events import TYPES, ShopperEvent
-from plugin.domain.shops import WIDGET_FIELDS
+from plugin.domain.shops import OVERSOLD, WIDGET_FIELDS
 from plugin.mail.compose import available_locales
 
 MOST_ID_CHARS = 255
@@ -408,6 +408,13 @@ class SettingsSchema(RulesSchema):
         identifier(),
         allow_none=True,
         metadata={"description": "Ids of the locations that count; null: every one"},
+    )
+    oversold = fields.String(
+        validate=validate.OneOf(OVERSOLD),
+        metadata={
+            "description": "Variants that are sold when out of stock: hide counts them as unlimited, with no button;"
+            " alert goes by what is really there"
+        },
     )
     messages_per_minute = fields.Integer(
         strict=True,

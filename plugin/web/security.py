@@ -1,7 +1,7 @@
 """Headers on every answer, and the session cookie."""
 
 from flask import Flask, Request, Response, current_app, request
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 
 from plugin.web.parts import runtime
 
@@ -30,16 +30,21 @@ def init_app(app: Flask) -> None:
     app.after_request(_add_headers)
 
 
+NO_SESSIONS = ("/api/", "/webhooks/", "/shopify/")
+"""Programs have none, and their requests are not searched for one; frames in a platform's admin keep no cookie."""
+
+
 class _PageSessions(SecureCookieSessionInterface):
-    """Sessions are for people's pages; programs have none, and their requests are not searched for one."""
+    """Sessions are for people's pages on our own origin."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """An empty session for programs."""
-        return (
-            SecureCookieSession()
-            if request.path.startswith(("/api/", "/webhooks/"))
-            else super().open_session(app, request)
-        )
+        return SecureCookieSession() if request.path.startswith(NO_SESSIONS) else super().open_session(app, request)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Nothing where there is none."""
+        if not request.path.startswith(NO_SESSIONS):
+            super().save_session(app, session, response)
 
 
 def _is_https(app: Flask) -> bool:

@@ -10,9 +10,10 @@ from sqlalchemy.exc import DBAPIError
 from integrations import PLATFORMS, platform_adapter
 from integrations.base import PlatformAdapter
 from integrations.errors import NotSupportedError, PayloadError, SignatureError
-from plugin.domain import inbox, shops
+from plugin.domain import inbox, installations, shops
 from plugin.domain.shops import Shop
 from plugin.runtime import now
+from plugin.settings import SettingsError
 from plugin.web.errors import APIError
 from plugin.web.parts import Blueprint, autocommit, runtime
 from plugin.web.schemas import ErrorSchema, WebhookAcceptedSchema
@@ -76,14 +77,47 @@ class Webhooks(MethodView):
         headers = {name.lower(): value for name, value in request.headers.items()}
         body = request.get_data(cache=False)
         platform_shop_id = _shop_id(adapter, headers, body)
-        shop = _shop(platform, platform_shop_id)
-        delivery_id = _verify(runtime().adapter(shop), headers, body)
         needed = {name: headers[name] for name in adapter.webhook_headers if name in headers}
-        if not _receive(shop, delivery_id, needed, body):
+        if adapter.capabilities.installation:
+            return _take_from_platform(platform, platform_shop_id, headers, needed, body)
+        shop = _shop(platform, platform_shop_id)
+        if shop is None:
+            raise _unknown_shop()
+        delivery_id = _verify(runtime().adapter(shop), headers, body)
+        if not _receive(shop.id, delivery_id, needed, body):
             _remembered().pop((platform, platform_shop_id), None)
             raise _unknown_shop()
         runtime().doorbell.handle_webhooks(shop.id)
         return {"status": "accepted"}
+
+
+def _take_from_platform(
+    platform: str, platform_shop_id: str, headers: Mapping[str, str], needed: Mapping[str, str], body: bytes
+) -> dict[str, str]:
+    """Take a webhook that is signed for the application, not for a shop.
+
+    The platform is not to repeat what is about a shop that has gone: it is accepted, and only what the law asks for
+    is done.
+    """
+    try:
+        adapter = runtime().app_adapter(platform)
+    except SettingsError as error:
+        raise APIError(404, "Stockbell is not registered at this platform.", code="unknown_platform") from error
+    delivery_id = _verify(adapter, headers, body)
+    is_duty = adapter.is_duty(headers)
+    shop = _shop(platform, platform_shop_id)
+    shop_id = shop.id if shop else None
+    if is_duty and shop_id is None:
+        with autocommit() as database:
+            shop_id = installations.gone(database, platform, platform_shop_id)
+    if shop_id is not None:
+        if _receive(shop_id, delivery_id, needed, body, is_duty=is_duty):
+            runtime().doorbell.ask_platform(shop_id)
+        else:
+            _remembered().pop((platform, platform_shop_id), None)
+            if shop and _shop(platform, platform_shop_id):  # it has installed the application again
+                return _take_from_platform(platform, platform_shop_id, headers, needed, body)
+    return {"status": "accepted"}
 
 
 def _shop_id(adapter: type[PlatformAdapter], headers: Mapping[str, str], body: bytes) -> str:
@@ -118,19 +152,15 @@ def _remembered() -> dict[tuple[str, str], Shop]:
     return shops_
 
 
-def _shop(platform: str, platform_shop_id: str) -> Shop:
-    """The shop.
-
-    Raises:
-        APIError: 404.
-    """
+def _shop(platform: str, platform_shop_id: str) -> Shop | None:
+    """The shop, or None."""
     remembered = _remembered()
     shop = remembered.get((platform, platform_shop_id))
     if shop is None:
         with autocommit() as database:
             shop = shops.by_platform(database, platform, platform_shop_id)
         if shop is None:
-            raise _unknown_shop()
+            return None
         if len(remembered) >= MOST_REMEMBERED_SHOPS:
             remembered.clear()
         remembered[platform, platform_shop_id] = shop
@@ -141,16 +171,16 @@ def _unknown_shop() -> APIError:
     return APIError(404, "There is no such shop here.", code="unknown_shop")
 
 
-def _receive(shop: Shop, delivery_id: str, headers: Mapping[str, str], body: bytes) -> bool:
+def _receive(shop_id: int, delivery_id: str, headers: Mapping[str, str], body: bytes, *, is_duty: bool = False) -> bool:
     try:
-        return _try_receive(shop, delivery_id, headers, body)
+        return _try_receive(shop_id, delivery_id, headers, body, is_duty=is_duty)
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise
     # The database was restarted since the connection was last used. Twice is once: the delivery id is the same.
-    return _try_receive(shop, delivery_id, headers, body)
+    return _try_receive(shop_id, delivery_id, headers, body, is_duty=is_duty)
 
 
-def _try_receive(shop: Shop, delivery_id: str, headers: Mapping[str, str], body: bytes) -> bool:
+def _try_receive(shop_id: int, delivery_id: str, headers: Mapping[str, str], body: bytes, *, is_duty: bool) -> bool:
     with autocommit() as database:
-        return inbox.receive(database, shop.id, delivery_id, headers, body, now())
+        return inbox.receive(database, shop_id, delivery_id, headers, body, now(), is_duty=is_duty)

@@ -12,14 +12,21 @@ from integrations.http import HTTPClient
 from integrations.types import ShopConnection
 
 SECRET = "s3cr3t-t0ken"
+CREDENTIALS = {"custom": ("webhook_secret",), "shopify": ("client_id", "client_secret")}
+SHOP_IDS = {"shopify": "fern.myshopify.com"}
 
 every_platform = pytest.mark.parametrize("kind", PLATFORMS)
 
 
 def make_adapter(kind: str, http: HTTPClient, feed: str = "https://shop.example/feed") -> PlatformAdapter:
-    names = ("access_token", "client_id", "client_secret", "store_hash", "consumer_key", "consumer_secret",
-             "token_secret", "api_key", "refresh_token", "instance_id", "webhook_secret")  # fmt: skip
-    connection = ShopConnection("1", "https://shop.example", feed, dict.fromkeys(names, SECRET))
+    connection = ShopConnection(
+        "1",
+        "https://shop.example",
+        feed,
+        dict.fromkeys(CREDENTIALS[kind], SECRET),
+        platform_shop_id=SHOP_IDS.get(kind, "1"),
+        access_token=lambda: SECRET,
+    )
     return platform_adapter(kind)(connection, http)
 
 
@@ -153,6 +160,6 @@ def test_snippet_says_what_to_paste_unless_it_is_installed(kind: str) -> None:
     with answering(200, b"{}") as http:
         adapter = make_adapter(kind, http)
         if not adapter.capabilities.snippet_api:
-            snippet = adapter.install_snippet("https://bell.example/s/key.js")
+            snippet = adapter.install_snippet("https://bell.example", "key")
             assert not snippet.installed
             assert snippet.instructions

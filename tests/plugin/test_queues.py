@@ -25,14 +25,15 @@ from plugin.worker import StockbellWorker
 from tests.factories import ShopKeys, join, load, make_shop, messages, set_stock, states
 from tests.sink import MailSink
 
-QUEUES = (queues.MESSAGES, queues.CATALOGS)
 RINGS: dict[str, Callable[[Doorbell], None]] = {
     "deliver": lambda doorbell: doorbell.deliver(7),
     "again": lambda doorbell: doorbell.again(7, 0),
     "release_due": lambda doorbell: doorbell.release_due(7),
     "sync_catalog": lambda doorbell: doorbell.sync_catalog(7),
     "handle_webhooks": lambda doorbell: doorbell.handle_webhooks(7),
+    "ask_platform": lambda doorbell: doorbell.ask_platform(7),
     "reconcile": lambda doorbell: doorbell.reconcile(7),
+    "connect": lambda doorbell: doorbell.connect(7),
 }
 BELLS = {
     "deliver": (queues.DELIVER, 7, 0),
@@ -40,7 +41,9 @@ BELLS = {
     "release_due": (queues.RELEASE_DUE, 7),
     "sync_catalog": (queues.SYNC_CATALOG, 7),
     "handle_webhooks": (queues.HANDLE_WEBHOOKS, 7),
+    "ask_platform": (queues.ASK_PLATFORM, 7),
     "reconcile": (queues.RECONCILE, 7),
+    "connect": (queues.CONNECT, 7),
 }
 PICKLE = b"\x80"
 
@@ -71,7 +74,7 @@ def work(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)}
 
     def run(name: str = "w") -> None:
-        for queue in QUEUES:
+        for queue in queues.EVERY:
             StockbellWorker(runtime, queue, name).work(burst=True, logging_level="WARNING")
 
     yield run
@@ -90,7 +93,7 @@ def queued(redis: Redis) -> list[tuple[str, list[int]]]:
 
 
 def raw_jobs(redis: Redis) -> list[dict[bytes, bytes]]:
-    return [redis.hgetall(Job.key_for(job_id)) for name in QUEUES for job_id in queues.queue(redis, name).job_ids]
+    return [redis.hgetall(Job.key_for(job_id)) for name in queues.EVERY for job_id in queues.queue(redis, name).job_ids]
 
 
 def released(engine: Engine, shop: ShopKeys, *people: str) -> None:
@@ -175,11 +178,16 @@ def test_catalogs_hold_up_no_message(runtime: Runtime) -> None:
     runtime.doorbell.sync_catalog(1)
     runtime.doorbell.deliver(2)
     runtime.doorbell.release_due(3)
+    runtime.doorbell.handle_webhooks(4)
+    runtime.doorbell.ask_platform(5)
+    runtime.doorbell.reconcile(6)
+    runtime.doorbell.connect(7)
 
-    waiting = {name: [job.func_name for job in queues.queue(runtime.redis, name).jobs] for name in QUEUES}
+    waiting = {name: [job.func_name for job in queues.queue(runtime.redis, name).jobs] for name in queues.EVERY}
 
     assert waiting == {
-        queues.MESSAGES: [queues.DELIVER, queues.RELEASE_DUE],
+        queues.MESSAGES: [queues.DELIVER, queues.RELEASE_DUE, queues.HANDLE_WEBHOOKS],
+        queues.PLATFORMS: [queues.ASK_PLATFORM, queues.RECONCILE, queues.CONNECT],
         queues.CATALOGS: [queues.SYNC_CATALOG],
     }
 

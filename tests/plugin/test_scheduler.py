@@ -106,8 +106,11 @@ def leader_of(two: list[Scheduler]) -> tuple[Scheduler, Scheduler]:
 
 
 def rung(runtime: Runtime) -> list[tuple[str, tuple[int, ...]]]:
-    names = (queues.CATALOGS, queues.MESSAGES)
-    return [(job.func_name, tuple(job.args)) for name in names for job in queues.queue(runtime.redis, name).jobs]
+    return [
+        (job.func_name, tuple(job.args))
+        for name in reversed(queues.EVERY)
+        for job in queues.queue(runtime.redis, name).jobs
+    ]
 
 
 def shop_with_open_restock(engine: Engine, due_at: datetime) -> ShopKeys:

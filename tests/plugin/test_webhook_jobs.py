@@ -22,6 +22,7 @@ from plugin.domain.inbox import Handler
 from plugin.domain.shops import Shop
 from plugin.jobs import context
 from plugin.runtime import Runtime, now
+from plugin.vault import Vault
 from tests.factories import ShopKeys, join, load, make_shop, messages, set_stock, states
 from tests.platforms.custom import serve
 from tests.platforms.frame import running
@@ -40,7 +41,7 @@ def worker(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
     context.enter(context.WorkerContext(runtime, courier))
 
     def work() -> None:
-        waiting = [queues.queue(runtime.redis, name) for name in (queues.MESSAGES, queues.CATALOGS)]
+        waiting = [queues.queue(runtime.redis, name) for name in queues.EVERY]
         while found := [job for queue in waiting for job in queue.jobs]:
             for job in found:
                 job.delete()
@@ -60,7 +61,7 @@ def put(engine: Engine, shop: ShopKeys, *bodies: bytes, headers: dict[str, str] 
 
 def handler(runtime: Runtime, shop: ShopKeys, name: str = "w", *, clock: Callable[[], datetime] = now) -> Handler:
     found = load(runtime.engine, shop)
-    return Handler(runtime.engine, found, runtime.adapter(found), name, clock)
+    return Handler(runtime.engine, found, runtime.adapter(found), name, clock, runtime.vault)
 
 
 def work_off(runtime: Runtime, shop: ShopKeys, **how: Any) -> int:
@@ -398,7 +399,7 @@ def test_only_shops_with_someone_waiting_are_reconciled(
 
     scheduler.reconcile(runtime)
 
-    rung = [(job.func_name, job.args) for job in queues.queue(runtime.redis, queues.CATALOGS).jobs]
+    rung = [(job.func_name, job.args) for job in queues.queue(runtime.redis, queues.PLATFORMS).jobs]
     assert rung == [(queues.RECONCILE, [plain.shop.id])]
 
 
@@ -481,7 +482,7 @@ def test_what_comes_behind_an_uninstallation_tells_nobody(runtime: Runtime, engi
                 return [WebhookHint(HintKind.UNINSTALLED)]
             return [WebhookHint(HintKind.INVENTORY, levels=(InventoryLevel("v1", None, 5, None),))]
 
-    found = Handler(engine, load(engine, shop), Adapter(), "w", now)  # type: ignore[arg-type]
+    found = Handler(engine, load(engine, shop), Adapter(), "w", now, Vault("k" * 40))  # type: ignore[arg-type]
     effects = list(found.work(seconds=60))
     with engine.begin() as database:
         stock.apply_levels(database, found.shop, [InventoryLevel("v1", None, 5, None)], now())

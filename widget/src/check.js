@@ -140,7 +140,7 @@ function isSelector(selector) {
 async function ask(variantId, settings, place) {
   const path = `/api/v1/storefront/${settings.key}/variants/${encodeURIComponent(variantId)}`;
   try {
-    const { status, body } = await request(settings.host + path);
+    const { status, body } = await request((settings.api || settings.host) + path);
     const words = ANSWERS[/** @type {200} */ (status)] || `Stockbell answers with ${status}`;
     if (status !== 200) {
       return { finding: { ok: false, words: `Variant ${variantId}: ${place}; ${words}.` } };

@@ -3,7 +3,8 @@
  *
  * `/s/KEY.js` is this file with the placeholder and its quotes replaced by a JSON object, so the placeholder must stand
  * in the built file exactly once; the build checks that. In a pinned file it is still there: then the script tag says
- * which shop it is (`data-key`) and where Stockbell is (`data-host`), and the rest is fetched with the form.
+ * which shop it is (`data-key`) and where Stockbell is (`data-host`; `data-api` where its API has an address on the page's
+ * own origin), and the rest is fetched with the form.
  */
 
 /** @typedef {import("./types.js").Settings} Settings */
@@ -13,7 +14,7 @@ const filled = asObject("__STOCKBELL_SETTINGS__");
 /** @type {Settings} */
 export const settings = filled.key ? filled : { ...ownTag()?.dataset, pinned: true };
 
-export const api = `${settings.host}/api/v1/storefront/${settings.key}`;
+export const api = `${settings.api || settings.host}/api/v1/storefront/${settings.key}`;
 
 /** Folder of this build's files. */
 export const files = `${settings.host}/widget/__STOCKBELL_VERSION__/`;

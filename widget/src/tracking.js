@@ -54,8 +54,8 @@ const viewed = new Set();
  *
  * @param {import("./types.js").Settings} settings
  */
-export function start({ host, key, pinned }) {
-  address = `${host}/api/v1/storefront/${key}/events`;
+export function start({ host, api, key, pinned }) {
+  address = `${api || host}/api/v1/storefront/${key}/events`;
   // The tag of a pinned loader says what was so when it was written.
   question = pinned ? `${host}/s/${key}.json` : null;
   requestShopifysWord();

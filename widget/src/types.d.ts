@@ -2,6 +2,8 @@
 export interface Settings {
   /** Origin of the Stockbell server. */
   host: string;
+  /** Where the API is, if not at `host`: a path on the page's own origin. */
+  api?: string;
   /** The shop's public key. */
   key: string;
   /** The shop's language, used when the page does not tell its own. */

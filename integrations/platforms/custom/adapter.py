@@ -67,8 +67,8 @@ class CustomAdapter(PlatformAdapter):
     def register_webhooks(self, address: str) -> None:
         """Nothing: the shop's own programs send webhooks, and know where to."""
 
-    def install_snippet(self, script_url: str) -> SnippetInstallation:
+    def install_snippet(self, host: str, public_key: str, *, oversold: str = "hide") -> SnippetInstallation:  # noqa: ARG002
         """What to paste: the script once per page, the element where the button goes. Makes no call."""
-        script = f'<script src="{escape(script_url)}" async></script>'
+        script = f'<script src="{escape(host)}/s/{escape(public_key)}.js" async></script>'
         element = '<stockbell-notify product-id="PRODUCT_ID" variant-id="VARIANT_ID"></stockbell-notify>'
         return SnippetInstallation(installed=False, instructions=f"{script}\n{element}")

@@ -10,7 +10,7 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from shopify import Session
@@ -23,6 +23,8 @@ SCOPES = ("read_inventory", "read_locations", "read_products")
 """What the catalog, the stock and the places of it need, and no more."""
 WINDOW_SECONDS = 90
 """How old a signed address may be, or how far ahead of our clock, as in Shopify's own library."""
+REAL = "https://{shop}"
+APP_BRIDGE = "https://cdn.shopify.com/shopifycloud/app-bridge.js"
 DOMAIN = re.compile(r"[a-z0-9][a-z0-9-]*\.myshopify\.com")
 _ONCE = ("shop", "timestamp", "signature", "hmac")
 
@@ -44,8 +46,33 @@ class ShopifyApp:
     client_secret: str = field(repr=False)
     previous_secret: str = field(default="", repr=False)
     """Empty, or the one before a rotation that is not an hour ago."""
-    admin: str = "https://{shop}"
+    admin: str = REAL
     """Origin of a shop's admin; a simulator's has the shop in its path."""
+
+    @property
+    def bridge(self) -> str:
+        """App Bridge, the script that links our page to the admin around it. It must not be served by us."""
+        return (
+            "https://cdn.shopify.com/shopifycloud/app-bridge.js" if self.is_real else f"{self._simulator}/app-bridge.js"
+        )
+
+    def frames(self, shop: str) -> Sequence[str]:
+        """Origins whose pages may hold our page in a frame.
+
+        Args:
+            shop: a checked domain.
+        """
+        return [f"https://{shop}", "https://admin.shopify.com"] if self.is_real else [self._simulator]
+
+    @property
+    def is_real(self) -> bool:
+        """Whether it is Shopify, and not a simulator of it."""
+        return self.admin == REAL
+
+    @property
+    def _simulator(self) -> str:
+        parts = urlsplit(self.admin)
+        return f"{parts.scheme}://{parts.netloc}"
 
     @property
     def secrets(self) -> Sequence[str]:
@@ -87,7 +114,7 @@ class ShopifyApp:
         signed: dict[str, Any] = {
             name: each if name.endswith("[]") else each[0] for name, each in values.items() if name != "signature"
         }
-        self._check((_Signing.of(secret, signed) for secret in self.secrets), given)
+        self._check((_query_hmac(secret, signed) for secret in self.secrets), given)
         _check_age(values, now)
         return checked_domain(values.get("shop", [""])[0])
 
@@ -159,15 +186,10 @@ def checked_domain(text: str) -> str:
     return domain
 
 
-class _Signing(Session):
+def _query_hmac(secret: str, params: Mapping[str, Any]) -> str:
     """The library keeps its secret in the class; here each has a class of its own, so that no two apps share one."""
-
-    secret: ClassVar[str]
-
-    @classmethod
-    def of(cls, secret: str, params: Mapping[str, Any]) -> str:
-        own = type("_Signing", (cls,), {"secret": secret})
-        return str(own.calculate_hmac(params))
+    own: Any = type("_Session", (Session,), {"secret": secret})
+    return str(own.calculate_hmac(params))
 
 
 def _values(query: str) -> dict[str, list[str]]:

@@ -13,6 +13,7 @@ from integrations.http import HTTPClient, Response, status_error
 from integrations.platforms.shopify.app import API_VERSION, ShopifyApp
 
 MOST_TRIES = 5
+TOO_DEAR = "too_dear"
 MOST_WAIT_SECONDS = 30.0
 LEAST_WAIT_SECONDS = 0.5
 MOST_ANSWER_BYTES = 16 * 1024**2
@@ -108,6 +109,8 @@ def _error(told: Mapping[str, Any]) -> IntegrationError:
         return RateLimitedError("Shopify asks us to slow down.", retry_after_seconds=_seconds_to_wait(told))
     if code == "ACCESS_DENIED":
         return AuthError(f"The app lacks a permission: {message}", reason="missing_scope")
+    if code == "MAX_COST_EXCEEDED":
+        return RejectedError("A request is dearer than Shopify allows.", reason=TOO_DEAR)
     if code in {"INTERNAL_SERVER_ERROR", "TIMEOUT"}:
         return ServerError("Shopify has a problem of its own.")
     return RejectedError(f"Shopify refuses the request: {message}")

@@ -4,36 +4,22 @@ https://shopify.dev/docs/apps/build/authentication-authorization/access-tokens
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from integrations.errors import AuthError, PayloadError
 from integrations.http import HTTPClient, status_error
 from integrations.platforms.shopify.app import ShopifyApp
+from integrations.types import AccessTokens
 
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105 (a type of token)
 OFFLINE = "urn:shopify:params:oauth:token-type:offline-access-token"
-EARLY = timedelta(minutes=5)
-"""A token that ends soon counts as ended: what is asked with it takes its time."""
+MOST_SECONDS = 10.0
+"""Somebody waits, and the shop's row is locked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """A shop's pair; stored together or not at all."""
-
-    access_token: str = field(repr=False)
-    expires_at: datetime
-    refresh_token: str = field(repr=False)
-    scopes: frozenset[str]
-
-    def are_fresh(self, now: datetime) -> bool:
-        """Whether the access token lasts a while."""
-        return now + EARLY < self.expires_at
-
-
-def exchange(http: HTTPClient, app: ShopifyApp, shop: str, session_token: str, now: datetime) -> Tokens:
+def exchange(http: HTTPClient, app: ShopifyApp, shop: str, session_token: str, now: datetime) -> AccessTokens:
     """The shop's tokens, for the session token of a merchant who looks at our page in the admin.
 
     Raises:
@@ -48,7 +34,7 @@ def exchange(http: HTTPClient, app: ShopifyApp, shop: str, session_token: str, n
     return _ask(http, app, shop, asked, now)
 
 
-def from_code(http: HTTPClient, app: ShopifyApp, shop: str, code: str, now: datetime) -> Tokens:
+def from_code(http: HTTPClient, app: ShopifyApp, shop: str, code: str, now: datetime) -> AccessTokens:
     """The shop's tokens, for the code that came with a merchant who has granted what the app needs.
 
     Raises:
@@ -57,7 +43,7 @@ def from_code(http: HTTPClient, app: ShopifyApp, shop: str, code: str, now: date
     return _ask(http, app, shop, {"code": code}, now)
 
 
-def refresh(http: HTTPClient, app: ShopifyApp, shop: str, refresh_token: str, now: datetime) -> Tokens:
+def refresh(http: HTTPClient, app: ShopifyApp, shop: str, refresh_token: str, now: datetime) -> AccessTokens:
     """The next pair. The one before stays good until the next is first used, so an answer that is lost costs nothing.
 
     Raises:
@@ -67,12 +53,13 @@ def refresh(http: HTTPClient, app: ShopifyApp, shop: str, refresh_token: str, no
     return _ask(http, app, shop, {"grant_type": "refresh_token", "refresh_token": refresh_token}, now)
 
 
-def _ask(http: HTTPClient, app: ShopifyApp, shop: str, asked: Mapping[str, str], now: datetime) -> Tokens:
+def _ask(http: HTTPClient, app: ShopifyApp, shop: str, asked: Mapping[str, str], now: datetime) -> AccessTokens:
     answer = http.request(
         "POST",
         app.address(shop, "/admin/oauth/access_token"),
         headers={"Accept": "application/json"},
         json={"client_id": app.client_id, "client_secret": app.client_secret, "expiring": "1", **asked},
+        max_seconds=MOST_SECONDS,
         raise_for_status=False,
     )
     if 400 <= answer.status < 404:
@@ -82,7 +69,7 @@ def _ask(http: HTTPClient, app: ShopifyApp, shop: str, asked: Mapping[str, str],
     return _tokens(answer.json(), now)
 
 
-def _tokens(told: Any, now: datetime) -> Tokens:
+def _tokens(told: Any, now: datetime) -> AccessTokens:
     """Read an answer.
 
     Raises:
@@ -97,4 +84,4 @@ def _tokens(told: Any, now: datetime) -> Tokens:
         raise PayloadError("Shopify's answer holds no tokens that expire.") from error
     if not all(isinstance(each, str) and each for each in (access, refresh_)) or not isinstance(scope, str):
         raise PayloadError("Shopify's answer holds no tokens that expire.")
-    return Tokens(access, now + lasts, refresh_, frozenset(filter(None, scope.split(","))))
+    return AccessTokens(access, now + lasts, refresh_, frozenset(filter(None, scope.split(","))))

@@ -1,16 +1,26 @@
 """The merchant's forms."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from flask_wtf import FlaskForm
 from marshmallow import ValidationError as SchemaError
-from wtforms import BooleanField, Field, IntegerField, PasswordField, RadioField, StringField, TextAreaField
+from wtforms import (
+    BooleanField,
+    Field,
+    IntegerField,
+    PasswordField,
+    RadioField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, ValidationError
 
-from plugin.domain.shops import Shop
-from plugin.web.schemas import CONTROL, MOST_UNITS, checked_email
+from integrations import platform_adapter
+from plugin.domain.shops import OVERSOLD, Shop
+from plugin.web.schemas import CONTROL, MOST_ID_CHARS, MOST_UNITS, checked_email
 
 MOST = MOST_UNITS
 WHOLE_NUMBER = f"Enter a whole number from 1 to {MOST:,}."
@@ -90,20 +100,24 @@ class SettingsForm(FlaskForm):  # type: ignore[misc]
     )
 
     @classmethod
-    def of(cls, shop: Shop) -> "SettingsForm":
+    def of(cls, shop: Shop) -> Self:
         """The form with the shop's settings."""
+        return cls(formdata=None, **cls.values(shop))  # not what another form of the page has sent
+
+    @classmethod
+    def values(cls, shop: Shop) -> dict[str, Any]:
+        """What the fields show of a shop."""
         per_unit = shop.rules.customers_per_unit
-        return cls(
-            formdata=None,  # not what another form of the page has sent
-            minimum_inventory=shop.rules.minimum_inventory,
-            notify="all" if per_unit == "all" else "per_unit",
-            customers_per_unit=1 if per_unit == "all" else per_unit,
-            wait_minutes=shop.rules.wait_minutes,
-            double_opt_in=shop.double_opt_in,
-            sender_name=shop.sender_name,
-            sender_email=shop.sender_email,
-            postal_address=shop.postal_address,
-        )
+        return {
+            "minimum_inventory": shop.rules.minimum_inventory,
+            "notify": "all" if per_unit == "all" else "per_unit",
+            "customers_per_unit": 1 if per_unit == "all" else per_unit,
+            "wait_minutes": shop.rules.wait_minutes,
+            "double_opt_in": shop.double_opt_in,
+            "sender_name": shop.sender_name,
+            "sender_email": shop.sender_email,
+            "postal_address": shop.postal_address,
+        }
 
     def validate_minimum_inventory(self, field: Field) -> None:
         """Always needed."""
@@ -141,3 +155,61 @@ class SettingsForm(FlaskForm):  # type: ignore[misc]
             "sender_email": self.sender_email.data or "",
             "postal_address": (self.postal_address.data or "").strip(),
         }
+
+
+class PlacesSettingsForm(SettingsForm):
+    """The same for shops whose platform tells stock by location."""
+
+    places = RadioField(
+        "Locations that count",
+        choices=[SelectChoice("all", "Every location that sells online"), SelectChoice("some", "Only these:")],
+        validate_choice=False,
+    )
+    locations = SelectMultipleField("Locations", validate_choice=False)
+    oversold = RadioField(
+        "Variants that you sell when out of stock",
+        choices=[
+            SelectChoice("hide", "They can always be bought: no button, no alerts"),
+            SelectChoice("alert", "Show the button, and go by the quantity that is really there"),
+        ],
+        validate_choice=False,
+    )
+
+    @classmethod
+    def values(cls, shop: Shop) -> dict[str, Any]:
+        """What the fields show of a shop."""
+        return super().values(shop) | {
+            "places": "all" if shop.locations is None else "some",
+            "locations": list(shop.locations or ()),
+            "oversold": shop.oversold,
+        }
+
+    def validate_places(self, field: Field) -> None:
+        """One of the two."""
+        if field.data not in {"all", "some"}:
+            raise ValidationError("Choose one of the two.")
+
+    def validate_locations(self, field: Field) -> None:
+        """At least one, where they are chosen."""
+        if self.places.data == "some" and not field.data:
+            raise ValidationError("Choose at least one location.")
+        if any(CONTROL.search(each) or len(each) > MOST_ID_CHARS for each in field.data or ()):
+            raise ValidationError("Choose among the locations that are listed.")
+
+    def validate_oversold(self, field: Field) -> None:
+        """One of the two."""
+        if field.data not in OVERSOLD:
+            raise ValidationError("Choose one of the two.")
+
+    def changes(self, shop: Shop) -> dict[str, Any]:
+        """The settings as `shops.change_settings` takes them."""
+        some = self.places.data == "some"
+        return super().changes(shop) | {
+            "locations": sorted(set(self.locations.data)) if some else None,
+            "oversold": self.oversold.data,
+        }
+
+
+def settings_form(shop: Shop) -> type[SettingsForm]:
+    """The form that fits a shop's platform."""
+    return PlacesSettingsForm if platform_adapter(shop.platform).capabilities.locations else SettingsForm

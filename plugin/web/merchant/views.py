@@ -1,62 +1,31 @@
-"""Sign-in, and one page per shop: the rules, the lines, what needs a look."""
+"""One page per shop: the rules, the lines, what needs a look. Behind several doors (`door.py`)."""
 
+import json
 from collections.abc import Callable, Sequence
 from functools import wraps
 from http import HTTPStatus
 
-from flask import Blueprint, Flask, abort, current_app, flash, g, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy import Connection
 
-from plugin.domain import catalog, merchants, overview, shops
+from integrations import platform_adapter
+from plugin.domain import access, catalog, installations, overview, personal_data, shops, subscriptions
 from plugin.domain.errors import FieldError
 from plugin.domain.shops import Shop
 from plugin.runtime import now
 from plugin.snippet_check import Finding, check_page, is_well
 from plugin.web import actions, limits
 from plugin.web.errors import APIError
-from plugin.web.merchant.forms import CheckPageForm, SettingsForm, SignInForm
+from plugin.web.merchant.door import enter, visitor
+from plugin.web.merchant.forms import CheckPageForm, SettingsForm, settings_form
 from plugin.web.parts import runtime
-from plugin.web.schemas import CONTROL
+from plugin.web.schemas import CONTROL, MOST_NUMBER
 
+SUBSCRIBERS_A_PAGE = 100
+MOST_DIGITS = 18
 blueprint = Blueprint("merchant", __name__, url_prefix="/merchant")
 View = Callable[..., ResponseReturnValue]
-
-
-@blueprint.route("/sign-in", methods=["GET", "POST"])
-def sign_in() -> ResponseReturnValue:
-    """Ask for address and password."""
-    form = SignInForm()
-    if form.validate_on_submit():
-        try:
-            limits.check_sign_in(form.email.data)
-        except APIError as error:
-            form.password.errors = ["Too many tries. Wait a minute, then try again."]
-            return render_template("merchant/sign_in.html", form=form), 429, error.headers
-        if _sign_in(form.email.data, form.password.data):
-            return redirect(url_for("merchant.home"))
-        form.password.errors = ["Address and password do not belong together."]
-    return render_template("merchant/sign_in.html", form=form), 422 if form.is_submitted() else 200
-
-
-def _sign_in(email: str, password: str) -> bool:
-    """Begin a session, when address and password belong together."""
-    if CONTROL.search(email):
-        return False
-    with runtime().engine.connect() as database:
-        merchant_id = merchants.sign_in(database, email, password)
-    if merchant_id is None:
-        return False
-    session.clear()
-    session.permanent = True
-    session["merchant"] = merchant_id
-    return True
-
-
-@blueprint.post("/sign-out")
-def sign_out() -> ResponseReturnValue:
-    """End the session."""
-    session.clear()
-    return redirect(url_for("merchant.sign_in"))
 
 
 def with_shop(view: View) -> View:
@@ -64,7 +33,7 @@ def with_shop(view: View) -> View:
 
     @wraps(view)
     def wrapped(shop_id: int, **options: object) -> ResponseReturnValue:
-        shop = next((shop for shop in _own_shops() if shop.id == shop_id), None)
+        shop = next((shop for shop in visitor().shops if shop.id == shop_id), None)
         if shop is None:
             abort(404)
         return view(shop, **options)
@@ -72,10 +41,7 @@ def with_shop(view: View) -> View:
     return wrapped
 
 
-@blueprint.before_request
-def own_forms_only() -> None:
-    """Refuse forms that did not come from these pages."""
-    current_app.extensions["csrf"].protect()
+blueprint.before_request(enter)
 
 
 def init_front_door(app: Flask) -> None:
@@ -83,21 +49,15 @@ def init_front_door(app: Flask) -> None:
     app.add_url_rule("/", "front_door", lambda: redirect(url_for("merchant.home")))
 
 
-@blueprint.before_request
-def signed_in_only() -> ResponseReturnValue | None:
-    """Send strangers to the sign-in page."""
-    if request.endpoint != "merchant.sign_in" and "merchant" not in session:
-        return redirect(url_for("merchant.sign_in"))
-    return None
-
-
 @blueprint.get("/")
 def home() -> ResponseReturnValue:
     """The merchant's only shop, or the choice."""
-    own = _own_shops()
-    if len(own) == 1:
-        return redirect(url_for("merchant.shop_page", shop_id=own[0].id))
-    return render_template("merchant/home.html", shops=own)
+    own = visitor().shops
+    if len(own) != 1:
+        return render_template("merchant/home.html", shops=own)
+    if visitor().is_embedded:  # a frame cannot be sent elsewhere without losing what lets it in
+        return _page(own[0])
+    return redirect(url_for(".shop_page", shop_id=own[0].id))
 
 
 @blueprint.get("/shops/<int:shop_id>/")
@@ -111,17 +71,14 @@ def shop_page(shop: Shop) -> ResponseReturnValue:
 @with_shop
 def settings(shop: Shop) -> ResponseReturnValue:
     """Save the settings; nothing is sent because of it."""
-    form = SettingsForm()
+    form = settings_form(shop)()
     if not form.validate_on_submit():
         return _page(shop, form), 422
-    with runtime().engine.connect() as database:
-        by = merchants.email_of(database, session["merchant"])
-    changed = actions.change_settings(shop, form.changes(shop), by)
+    changed = actions.change_settings(shop, form.changes(shop), visitor().name)
     with runtime().engine.connect() as database:
         notifiable = overview.waiting(database, changed).notifiable
     offer = f" {notifiable:,} wait for what can be bought now: notify them below, if you like." if notifiable else ""
-    flash(f"Saved. Changing settings never sends anything by itself.{offer}")
-    return redirect(url_for("merchant.shop_page", shop_id=shop.id))
+    return _done(changed, f"Saved. Changing settings never sends anything by itself.{offer}")
 
 
 @blueprint.post("/shops/<int:shop_id>/notify-now")
@@ -136,11 +93,10 @@ def notify_now(shop: Shop) -> ResponseReturnValue:
     except APIError as error:
         if error.status != HTTPStatus.CONFLICT:
             raise
-        flash(error.message)
-        return redirect(url_for("merchant.shop_page", shop_id=shop.id))
+        return _done(shop, error.message)
     people = "1 person is" if notified == 1 else f"{notified:,} people are"
-    flash(f"{people} being told." if notified else "Nobody was told: it cannot be bought now, or nobody waits.")
-    return redirect(url_for("merchant.shop_page", shop_id=shop.id))
+    told = f"{people} being told." if notified else "Nobody was told: it cannot be bought now, or nobody waits."
+    return _done(shop, told)
 
 
 @blueprint.post("/shops/<int:shop_id>/messages/<int:message_id>/try-again")
@@ -149,8 +105,7 @@ def try_again(shop: Shop, message_id: int) -> ResponseReturnValue:
     """Drive a dead message once more."""
     if not actions.try_again(shop, message_id):
         abort(404)
-    flash("The message is on its way again.")
-    return redirect(url_for("merchant.shop_page", shop_id=shop.id))
+    return _done(shop, "The message is on its way again.")
 
 
 @blueprint.post("/shops/<int:shop_id>/sync")
@@ -160,8 +115,7 @@ def sync(shop: Shop) -> ResponseReturnValue:
     with runtime().engine.begin() as database:
         catalog.make_due(database, shop.id, now())
     runtime().doorbell.sync_catalog(shop.id)
-    flash("The feed is being read. Load this page again in a moment.")
-    return redirect(url_for("merchant.shop_page", shop_id=shop.id))
+    return _done(shop, f"The {'feed' if shop.feed else 'catalog'} is being read. Load this page again in a moment.")
 
 
 @blueprint.post("/shops/<int:shop_id>/check-page")
@@ -181,12 +135,56 @@ def check(shop: Shop) -> ResponseReturnValue:
     return _page(shop, check_form=form), 422
 
 
-def _own_shops() -> list[Shop]:
-    if "own_shops" not in g:
-        with runtime().engine.connect() as database:
-            g.own_shops = shops.of_merchant(database, session["merchant"])
-    own: list[Shop] = g.own_shops
-    return own
+@blueprint.get("/shops/<int:shop_id>/subscribers")
+@with_shop
+def subscribers(shop: Shop) -> ResponseReturnValue:
+    """Who asked for what, newest last, page by page."""
+    after = request.args.get("after", "0")
+    start = int(after) if after.isdecimal() and len(after) < MOST_DIGITS else 0
+    with runtime().engine.connect() as database:
+        rows = subscriptions.page_with_items(database, shop.id, after=start, limit=SUBSCRIBERS_A_PAGE)
+    following = rows[-1]["id"] if len(rows) == SUBSCRIBERS_A_PAGE else None
+    return render_template("merchant/subscribers.html", shop=shop, rows=rows, next=following, after=start)
+
+
+@blueprint.get("/shops/<int:shop_id>/data-requests/<int:number>")
+@with_shop
+def data_file(shop: Shop, number: int) -> ResponseReturnValue:
+    """What is kept about the person of a data request, as a file."""
+    if number > MOST_NUMBER:
+        abort(404)
+    with runtime().engine.connect() as database:
+        found = personal_data.data_file(database, runtime().vault, shop.id, number)
+    if found is None:
+        abort(404)
+    content = json.dumps(found, ensure_ascii=False, indent=2)
+    answer = Response(content, mimetype="application/json")
+    answer.headers["Content-Disposition"] = f"attachment; filename=data-request-{number}.json"
+    return answer
+
+
+@blueprint.post("/shops/<int:shop_id>/hide-welcome")
+@with_shop
+def hide_welcome(shop: Shop) -> ResponseReturnValue:
+    """The first steps are done, or are not wanted."""
+    with runtime().engine.begin() as database:
+        shops.hide_welcome(database, shop.id)
+        found = shops.by_id(database, shop.id)
+    return _done(found or shop, "The first steps are hidden.")
+
+
+def _places(database: Connection, shop: Shop) -> list[tuple[str, str]]:
+    """The locations that can be chosen: those that sell online, and any that is chosen already."""
+    known = installations.locations(database, shop.id)
+    names = {each.location_id: each.name for each in known if each.sells_online}
+    gone = {each: f"{each} (does not sell online)" for each in shop.locations or () if each not in names}
+    return [*names.items(), *gone.items()]
+
+
+def _done(shop: Shop, message: str) -> ResponseReturnValue:
+    """Say what was done, on the shop's page."""
+    flash(message)
+    return _page(shop) if visitor().is_embedded else redirect(url_for(".shop_page", shop_id=shop.id))
 
 
 def _page(
@@ -199,7 +197,7 @@ def _page(
         return render_template(
             "merchant/shop.html",
             shop=shop,
-            form=form or SettingsForm.of(shop),
+            form=form or settings_form(shop).of(shop),
             check_form=check_form or CheckPageForm(formdata=None),
             findings=findings,
             well=is_well(findings),
@@ -209,5 +207,9 @@ def _page(
             dead=overview.dead_letters(database, shop.id),
             uncertain=overview.uncertain(database, shop.id),
             syncs=catalog.last_syncs(database, shop.id),
+            can=platform_adapter(shop.platform).capabilities,
+            places=_places(database, shop),
+            has_access=access.is_granted(database, shop.id, frozenset()),
+            data_requests=personal_data.requests(database, shop.id),
             public_url=runtime().settings.public_url,
         )

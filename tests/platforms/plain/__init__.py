@@ -86,6 +86,6 @@ class PlainAdapter(PlatformAdapter):
         """By one call."""
         self.http.request("PUT", f"{self.connection.domain}/webhooks", json={"address": address})
 
-    def install_snippet(self, script_url: str) -> SnippetInstallation:
+    def install_snippet(self, host: str, public_key: str, *, oversold: str = "hide") -> SnippetInstallation:
         """Nowhere."""
-        return SnippetInstallation(installed=False, instructions=script_url)
+        return SnippetInstallation(installed=False, instructions=f"{host} {public_key}")

@@ -180,7 +180,7 @@ class World:
             if "locations" in changes:
                 changed = shops.by_id(database, shop.id)
                 assert changed
-                stock.counted_locations_changed(database, changed)
+                stock.what_counts_changed(database, changed)
 
     def put_override(self, index: int, part: tuple[str, str], settings: dict[str, Any]) -> None:
         with self.changed_shop(index) as (database, shop):

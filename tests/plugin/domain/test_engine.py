@@ -259,7 +259,7 @@ def test_choosing_other_locations_works_out_stock_anew_and_tells_nobody(engine: 
 
     change(engine, shop, locations=["web", "till"])
     with engine.begin() as database:
-        stock.counted_locations_changed(database, load(engine, shop))
+        stock.what_counts_changed(database, load(engine, shop))
 
     assert (available(engine), told(engine, shop)) == (7, [])
 
@@ -268,7 +268,7 @@ def test_stock_that_arrives_while_locations_change_is_summed_by_the_new_ones(eng
     join(engine, shop, "a@x.example")
     with engine.begin() as database:
         shops.change_settings(database, shop.id, {"locations": ["web"]})
-        stock.counted_locations_changed(database, load(engine, shop))
+        stock.what_counts_changed(database, load(engine, shop))
         push = threading.Thread(target=apply, args=(engine, shop, InventoryLevel("v1", "till", 7, None)))
         push.start()
         push.join(0.3)  # it waits until the change is there

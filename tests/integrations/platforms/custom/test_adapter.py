@@ -87,10 +87,10 @@ def test_closing_early_is_fine(site: Site, http: HTTPClient) -> None:
 
 
 def test_snippet_is_ready_to_paste(http: HTTPClient) -> None:
-    snippet = adapter("", http).install_snippet('https://bell.example/s/k.js?"<>&')
+    snippet = adapter("", http).install_snippet("https://bell.example", '"<>&')
 
     assert not snippet.installed
     assert snippet.instructions == (
-        '<script src="https://bell.example/s/k.js?&quot;&lt;&gt;&amp;" async></script>\n'
+        '<script src="https://bell.example/s/&quot;&lt;&gt;&amp;.js" async></script>\n'
         '<stockbell-notify product-id="PRODUCT_ID" variant-id="VARIANT_ID"></stockbell-notify>'
     )

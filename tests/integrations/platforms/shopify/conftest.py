@@ -4,7 +4,7 @@ import pytest
 
 from integrations.http import HTTPClient
 from integrations.platforms.shopify.app import ShopifyApp
-from tests.platforms.shopify.shopify import Shopify
+from tests.platforms.shopify import Shopify
 
 SECRET = "shpss_" + "0123456789abcdef" * 4
 

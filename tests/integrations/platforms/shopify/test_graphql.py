@@ -1,21 +1,21 @@
 """The Admin API is asked what it knows, at a price that it lets us pay."""
 
 import os
+from functools import cache
 from pathlib import Path
 
 import pytest
-from graphql import build_schema, parse, validate
+from graphql import GraphQLSchema, build_schema, parse, validate
 
 from integrations.errors import AuthError, IntegrationError, PayloadError, RateLimitedError, RejectedError, ServerError
 from integrations.http import HTTPClient
 from integrations.platforms.shopify import tokens
 from integrations.platforms.shopify.app import API_VERSION, ShopifyApp
-from integrations.platforms.shopify.documents import EVERY, SHOP, WEBHOOKS
+from integrations.platforms.shopify.documents import EVERY, LOCATIONS, WEBHOOKS
 from integrations.platforms.shopify.graphql import AdminAPI
 from tests.integrations.platforms.shopify.test_tokens import exchanged, moment
-from tests.platforms.shopify import shopify as simulator
-from tests.platforms.shopify.shopify import Shopify
-from tests.platforms.shopify.trim import trimmed
+from tests.platforms.shopify import VERSIONS, Shopify, schema
+from tests.platforms.shopify.trim import SCHEMA, trimmed
 
 FERN = "fern.myshopify.com"
 NOTHING = {"webhookSubscriptions": {"nodes": [], "pageInfo": {"hasNextPage": False, "endCursor": None}}}
@@ -24,7 +24,6 @@ NOTHING = {"webhookSubscriptions": {"nodes": [], "pageInfo": {"hasNextPage": Fal
 @pytest.fixture
 def api(http: HTTPClient, app: ShopifyApp, shopify: Shopify) -> AdminAPI:
     """The shop's API; time passes only while it waits."""
-    shopify.shops[FERN].root = NOTHING
     pair = exchanged(http, app, shopify)
 
     def sleep(seconds: float) -> None:
@@ -33,48 +32,52 @@ def api(http: HTTPClient, app: ShopifyApp, shopify: Shopify) -> AdminAPI:
     return AdminAPI(http, app, FERN, pair.access_token, sleep=sleep)
 
 
-def whole_schema() -> str:
+@cache
+def read_schema(path: str) -> GraphQLSchema:
+    return build_schema(Path(path).read_text("utf-8"), assume_valid=True)
+
+
+def whole_schema() -> GraphQLSchema:
     """Shopify's own schema, where the environment says that there is one."""
     path = os.environ.get("SHOPIFY_SCHEMA", "")
     if not path:
         pytest.skip("SHOPIFY_SCHEMA names no file of Shopify's schema")
-    return Path(path).read_text("utf-8")
+    return read_schema(path)
 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_every_document_is_valid_for_shopifys_schema(name: str) -> None:
-    assert validate(build_schema(whole_schema(), assume_valid=True), parse(EVERY[name])) == []
+    assert validate(whole_schema(), parse(EVERY[name])) == []
 
 
 def test_the_simulators_schema_is_a_part_of_shopifys() -> None:
-    documents = [parse(each) for each in EVERY.values()]
-
-    assert trimmed(build_schema(whole_schema(), assume_valid=True), documents) == simulator.SCHEMA.read_text("utf-8")
+    assert trimmed(whole_schema(), map(parse, EVERY.values())) == SCHEMA.read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_every_document_is_valid_for_the_simulator(name: str) -> None:
-    assert validate(simulator.schema(), parse(EVERY[name])) == []
+    assert validate(schema(), parse(EVERY[name])) == []
 
 
 def test_an_answer_is_its_data(api: AdminAPI) -> None:
-    assert API_VERSION in simulator.VERSIONS
+    assert API_VERSION in VERSIONS
     assert api.execute(WEBHOOKS) == NOTHING
 
 
 def test_a_request_that_is_too_dear_for_now_is_made_when_it_can_be_paid(api: AdminAPI, shopify: Shopify) -> None:
-    shopify.shops[FERN].available, shopify.shops[FERN].told_at = 0, shopify.now
+    shop = shopify.shops[FERN]
+    shop.available, shop.told_at, shop.restore_rate = 0, shopify.now, 1
     began = shopify.now
 
     assert api.execute(WEBHOOKS, {"after": None}) == NOTHING
 
     (asked,) = shopify.requests
-    assert shopify.now - began == pytest.approx(asked["cost"] / shopify.shops[FERN].restore_rate)
+    assert shopify.now - began == pytest.approx(asked["cost"])
 
 
 def test_a_budget_that_does_not_suffice_for_long_is_left_alone(api: AdminAPI, shopify: Shopify) -> None:
     shop = shopify.shops[FERN]
-    shop.available, shop.told_at, shop.restore_rate = 0, shopify.now, 1
+    shop.available, shop.told_at, shop.restore_rate = 0, shopify.now, 0.1
 
     with pytest.raises(RateLimitedError) as refused:
         api.execute(WEBHOOKS)
@@ -106,7 +109,7 @@ def test_a_missing_scope_is_named(api: AdminAPI, shopify: Shopify) -> None:
     shopify.shops[FERN].scopes -= {"read_locations"}
 
     with pytest.raises(AuthError, match="read_locations") as refused:
-        api.execute(SHOP)
+        api.execute(LOCATIONS)
     assert refused.value.reason == "missing_scope"
 
 

@@ -9,8 +9,8 @@ from integrations.errors import AuthError, IntegrationError, PayloadError, Rejec
 from integrations.http import HTTPClient
 from integrations.platforms.shopify import tokens
 from integrations.platforms.shopify.app import ShopifyApp
-from integrations.platforms.shopify.tokens import Tokens
-from tests.platforms.shopify.shopify import SCOPES, Shopify
+from integrations.types import AccessTokens
+from tests.platforms.shopify import SCOPES, Shopify
 
 SHOP = "fern.myshopify.com"
 
@@ -19,7 +19,7 @@ def moment(shopify: Shopify) -> datetime:
     return datetime.fromtimestamp(shopify.now, UTC)
 
 
-def exchanged(http: HTTPClient, app: ShopifyApp, shopify: Shopify) -> Tokens:
+def exchanged(http: HTTPClient, app: ShopifyApp, shopify: Shopify) -> AccessTokens:
     return tokens.exchange(http, app, SHOP, shopify.session_token(SHOP), moment(shopify))
 
 

@@ -1,0 +1,158 @@
+"""Shops install the application on their platform, change what it may do, remove it, and install it again."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping, text
+
+from integrations.types import AccessTokens, Location, ShopFacts
+from plugin import models  # noqa: F401 (the tables)
+from plugin.db import metadata
+from plugin.domain import access, shops
+from plugin.domain.errors import FieldError
+from plugin.domain.shops import Shop, normalized_origin
+from plugin.vault import Vault
+
+INSTALL_LOCK = 7_365_010
+CATALOG_SECONDS = 24 * 3600
+"""The whole catalog is read so often; between, webhooks tell what changes."""
+ERASE_MINUTES = 15
+
+
+def install(  # noqa: PLR0913 (what an installation is made of)
+    database: Connection,
+    *,
+    platform: str,
+    platform_shop_id: str,
+    facts: ShopFacts,
+    tokens: AccessTokens,
+    vault: Vault,
+    now: datetime,
+    allow_loopback: bool = False,
+) -> int:
+    """Take a shop in, or back, with its tokens, as one; returns its number.
+
+    A shop that comes back finds everything as it was: its key, its settings, its lines. Installing twice is
+    installing once.
+    """
+    lock = text("SELECT pg_advisory_xact_lock(:lock, hashtext(:shop))")
+    database.execute(lock, {"lock": INSTALL_LOCK, "shop": f"{platform} {platform_shop_id}"})
+    known = database.execute(_NEWEST, {"platform": platform, "id": platform_shop_id}).first()
+    origins = usable_origins(facts.domains, allow_loopback=allow_loopback)
+    if known is None:
+        shop_id = shops.create_shop(
+            database,
+            platform=platform,
+            name=facts.name,
+            domain=origins[0],
+            other_domains=origins[1:],
+            platform_shop_id=platform_shop_id,
+            allow_loopback=allow_loopback,
+        ).shop_id
+        database.execute(_INSTALL, {"shop": shop_id, "now": now, "seconds": CATALOG_SECONDS})
+    else:
+        shop_id = int(known.id)
+        if known.uninstalled_at:
+            database.execute(_INSTALL, {"shop": shop_id, "now": now, "seconds": CATALOG_SECONDS})
+    note_facts(database, shop_id, facts, allow_loopback=allow_loopback)
+    access.keep(database, vault, shop_id, tokens, now)
+    database.execute(_READ_CATALOG, {"shop": shop_id, "now": now})
+    return shop_id
+
+
+_NEWEST = text(
+    "SELECT id, uninstalled_at FROM shop WHERE platform = :platform AND platform_shop_id = :id"
+    " ORDER BY uninstalled_at DESC NULLS FIRST LIMIT 1"
+)
+_INSTALL = text(
+    "UPDATE shop SET uninstalled_at = NULL, installed_at = :now, feed_interval_seconds = :seconds WHERE id = :shop"
+)
+_READ_CATALOG = text(
+    "INSERT INTO feed_schedule (shop_id, due_at) VALUES (:shop, :now)"
+    " ON CONFLICT (shop_id) DO UPDATE SET due_at = excluded.due_at"
+)
+
+
+def note_facts(database: Connection, shop_id: int, facts: ShopFacts, *, allow_loopback: bool = False) -> None:
+    """Write down a shop's name, addresses, currency, scopes and locations as the platform tells them."""
+    origins = usable_origins(facts.domains, allow_loopback=allow_loopback)
+    database.execute(
+        text(
+            "UPDATE shop SET name = :name, domain = :domain, currency = :currency,"
+            # What the merchant has added stays.
+            " other_domains = (SELECT coalesce(array_agg(DISTINCT each), '{}')"
+            "   FROM unnest(other_domains || CAST(:others AS text[])) AS each WHERE each <> :domain)"
+            " WHERE id = :shop"
+        ),
+        {
+            "shop": shop_id,
+            "name": " ".join(facts.name.split()) or origins[0],
+            "domain": origins[0],
+            "others": origins[1:],
+            "currency": facts.currency,
+        },
+    )
+    access.note_scopes(database, shop_id, facts.scopes)
+    database.execute(text("DELETE FROM location WHERE shop_id = :shop"), {"shop": shop_id})
+    rows = [
+        {"shop": shop_id, "id": each.location_id, "name": each.name, "online": each.sells_online}
+        for each in facts.locations
+    ]
+    if rows:
+        query = "INSERT INTO location (shop_id, location_id, name, sells_online) VALUES (:shop, :id, :name, :online)"
+        database.execute(text(query), rows)
+
+
+def usable_origins(domains: Sequence[str], *, allow_loopback: bool) -> list[str]:
+    """Those of a shop's addresses that pages can have, each once; at least one.
+
+    Raises:
+        FieldError: none can be used.
+    """
+    found: dict[str, None] = {}
+    problem = FieldError("domain", "is missing")
+    for domain in domains:
+        try:
+            found[normalized_origin(domain, allow_loopback=allow_loopback)] = None
+        except FieldError as error:
+            problem = error
+    if not found:
+        raise problem
+    return list(found)
+
+
+def locations(database: Connection, shop_id: int) -> list[Location]:
+    """Where a shop keeps stock, by name."""
+    query = "SELECT location_id, name, sells_online FROM location WHERE shop_id = :shop ORDER BY name, location_id"
+    return [Location(*row) for row in database.execute(text(query), {"shop": shop_id})]
+
+
+def gone(database: Connection, platform: str, platform_shop_id: str) -> int | None:
+    """The number of a shop that has removed the application and is not erased yet."""
+    row: RowMapping | None = (
+        database.execute(_NEWEST, {"platform": platform, "id": platform_shop_id}).mappings().first()
+    )
+    return int(row["id"]) if row and row["uninstalled_at"] else None
+
+
+def uninstall(database: Connection, shop: Shop, occurred_at: datetime | None, now: datetime) -> bool:
+    """The shop has removed the application; False when it has installed it again since, and nothing happens."""
+    query = text("SELECT FROM shop WHERE id = :id AND installed_at > CAST(:at AS timestamptz)")
+    if occurred_at and database.execute(query, {"id": shop.id, "at": occurred_at}).first() is not None:
+        return False
+    shops.uninstall(database, shop.id, now)
+    return True
+
+
+def erase_shop(database: Connection, shop_id: int) -> None:
+    """Forget a shop that has removed the application: no row of it stays. One that is installed is left alone."""
+    query = text("SELECT FROM shop WHERE id = :id AND uninstalled_at IS NOT NULL FOR UPDATE")
+    if database.execute(query, {"id": shop_id}).first() is None:
+        return
+    database.execute(text(f"SET LOCAL statement_timeout = '{ERASE_MINUTES}min'"))
+    attempts = "DELETE FROM delivery_attempt USING message WHERE message_id = message.id AND message.shop_id = :id"
+    database.execute(text(attempts), {"id": shop_id})
+    for table in reversed(metadata.sorted_tables):
+        if "shop_id" in table.c:
+            database.execute(text(f"DELETE FROM {table.name} WHERE shop_id = :id"), {"id": shop_id})  # noqa: S608
+    database.execute(text("DELETE FROM shop WHERE id = :id"), {"id": shop_id})
