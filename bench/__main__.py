@@ -6,12 +6,13 @@ Lighthouse takes its minutes and is installed first, so it runs only when it is 
 
 import sys
 
-from bench import fairness, feed, growth, intake, lighthouse, restock, subscribe, widget
+from bench import fairness, feed, growth, intake, lighthouse, restock, shopify, subscribe, widget
 
 PARTS = {
     "restock": restock.main,
     "subscribe": subscribe.main,
     "feed": feed.main,
+    "shopify": shopify.main,
     "fairness": fairness.main,
     "intake": intake.main,
     "widget": widget.main,

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
@@ -16,7 +17,7 @@ from email_validator import EmailNotValidError, validate_email
 from sqlalchemy.exc import OperationalError
 from tqdm import tqdm
 
-from integrations import PLATFORMS
+from integrations import PLATFORMS, platform_adapter
 from plugin import log
 from plugin.domain import catalog, merchants, shops
 from plugin.domain.errors import FieldError
@@ -161,6 +162,8 @@ DOMAINS = click.option(
 @click.option("--feed", default="", help="Custom catalogs: address or file of the feed.")
 def shop_create(platform: str, name: str, domains: tuple[str, ...], feed: str) -> None:
     """Make a shop; prints its keys as JSON. The API key is shown only now."""
+    if platform_adapter(platform).capabilities.installation:
+        raise FieldError("platform", f"{platform}: its shops come in when they install the app (docs/{platform}.md)")
     feed = _feed(feed)
     with closing(_runtime()) as runtime, runtime.engine.begin() as database:
         new = shops.create_shop(
@@ -310,8 +313,8 @@ def catalog_sync(shop_id: int, feed: str, *, accept_loss: bool) -> None:
         def progress(rows: int) -> None:
             bar.update(rows - bar.n)
 
-        try:
-            result = catalog.sync_shop(
+        def sync() -> catalog.SyncResult:
+            return catalog.sync_shop(
                 runtime.engine,
                 shop_id,
                 runtime.adapter,
@@ -320,6 +323,9 @@ def catalog_sync(shop_id: int, feed: str, *, accept_loss: bool) -> None:
                 accept_loss=accept_loss,
                 progress=progress,
             )
+
+        try:
+            result = _when_prepared(sync)
         except (catalog.CatalogError, LookupError) as error:
             bar.close()
             _fail(str(error))
@@ -327,6 +333,15 @@ def catalog_sync(shop_id: int, feed: str, *, accept_loss: bool) -> None:
         runtime.doorbell.deliver(shop_id, result.people)
     summary = {name: getattr(result, name) for name in result.__slots__}
     click.echo(json.dumps({**summary, "problems": list(result.problems)}))
+
+
+def _when_prepared(sync: Callable[[], catalog.SyncResult]) -> catalog.SyncResult:
+    """Sync; a platform that has to prepare the catalog first is waited for."""
+    while True:
+        try:
+            return sync()
+        except catalog.PreparingError as error:
+            time.sleep(error.seconds)
 
 
 def main() -> None:

@@ -123,6 +123,10 @@ def _redis(runtime: Runtime) -> Iterator[Check]:
         readers = Worker.count(queue=queues.queue(runtime.redis, queues.CATALOGS))
         remedy = "Start 'stockbell worker --catalogs'; without one no feed is read."
         yield Check("Catalogs", readers > 0, f"{readers} worker{'s' * (readers != 1)} for them", remedy)
+        if runtime.settings.shopify_client_id:
+            askers = Worker.count(queue=queues.queue(runtime.redis, queues.PLATFORMS))
+            remedy = "Start 'stockbell worker --platforms'; without one no platform's webhook is handled."
+            yield Check("Platforms", askers > 0, f"{askers} worker{'s' * (askers != 1)} for them", remedy)
     except SettingsError as error:
         yield Check("Redis", good=False, finding=str(error), remedy=remedy)
     except RedisError as error:

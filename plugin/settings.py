@@ -237,6 +237,8 @@ class Settings:
         settings = cls(**{**values, **overrides})
         if bool(settings.shopify_client_id) != bool(settings.shopify_client_secret):
             settings.app_credentials("shopify")
+        if settings.shopify_client_id and not settings.allow_loopback and not settings.base_url.startswith("https://"):
+            raise SettingsError("STOCKBELL_BASE_URL must be an https address: Shopify reaches no other.")
         if settings.shopify_simulator and not settings.allow_loopback:
             raise SettingsError("STOCKBELL_SHOPIFY_SIMULATOR must be empty, unless STOCKBELL_ALLOW_LOOPBACK is 1.")
         return settings

@@ -62,14 +62,15 @@ def test_commands_exist(path: Path) -> None:
 
 
 def test_every_long_running_command_has_a_unit_and_a_container() -> None:
-    wanted = {("web",), ("worker",), ("worker", "--catalogs"), ("scheduler",), ("db", "upgrade")}
+    lines = {"--catalogs", "--platforms"}
+    wanted = {("web",), *(("worker", line) for line in lines), ("scheduler",), ("db", "upgrade")}
     for text in (
         "\n".join(path.read_text("utf-8") for path in UNITS),
         (DEPLOY / "compose.yaml").read_text("utf-8"),
     ):
-        plain = [[word for word in words if word == "--catalogs" or word.isalpha()][:2] for words in commands(text)]
-        assert {tuple(words) for words in plain if words} >= wanted - {("worker",)}
-        assert any(words[0] == "worker" and "--catalogs" not in words for words in plain)
+        plain = [[word for word in words if word in lines or word.isalpha()][:2] for words in commands(text)]
+        assert {tuple(words) for words in plain if words} >= wanted
+        assert any(words[0] == "worker" and not lines & set(words) for words in plain)
 
 
 @pytest.mark.parametrize(

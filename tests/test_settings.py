@@ -36,6 +36,32 @@ def test_a_wrong_value_is_refused_with_its_variable_and_what_it_must_be(variable
         Settings.from_environment({variable: value})
 
 
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        ("STOCKBELL_SHOPIFY_CLIENT_ID", "must both be set"),
+        ("STOCKBELL_SHOPIFY_CLIENT_SECRET", "must both be set"),
+        ("STOCKBELL_BASE_URL", "^STOCKBELL_BASE_URL must be an https address"),
+    ],
+)
+def test_an_app_at_shopify_is_registered_wholly_and_reached_by_https(missing: str, words: str) -> None:
+    whole = {
+        "STOCKBELL_SHOPIFY_CLIENT_ID": "client",
+        "STOCKBELL_SHOPIFY_CLIENT_SECRET": "hunter2",
+        "STOCKBELL_BASE_URL": "https://alerts.example",
+    }
+    assert Settings.from_environment(whole).app_credentials("shopify")["client_id"] == "client"
+
+    with pytest.raises(SettingsError, match=words) as caught:
+        Settings.from_environment({name: value for name, value in whole.items() if name != missing})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_simulated_shopify_is_for_development_only() -> None:
+    with pytest.raises(SettingsError, match="STOCKBELL_SHOPIFY_SIMULATOR must be empty"):
+        Settings.from_environment({"STOCKBELL_SHOPIFY_SIMULATOR": "http://127.0.0.1:8002"})
+
+
 def test_a_secret_is_never_repeated_in_the_error() -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.from_environment({"DATABASE_URL": "mysql://user:hunter2@host/db"})

@@ -54,6 +54,15 @@ class CatalogError(Exception):
         self.reason = reason
 
 
+class PreparingError(CatalogError):
+    """The platform prepares the catalog: it is to be asked again in so many seconds."""
+
+    def __init__(self, error: NotReadyError) -> None:
+        """Take the platform's words."""
+        super().__init__(str(error), error.reason)
+        self.seconds = error.retry_after_seconds or RING_AGAIN_AFTER.total_seconds()
+
+
 class SyncRunningError(CatalogError):
     """Another process reads this shop's catalog at this moment."""
 
@@ -102,8 +111,9 @@ class CatalogSync:
                     bookmark = reading.bookmark
             except NotReadyError as error:
                 connection.rollback()
-                _wait(connection, self.shop, sync_id, error)
-                raise CatalogError(str(error), error.reason) from error
+                preparing = PreparingError(error)
+                _wait(connection, self.shop, sync_id, preparing.seconds)
+                raise preparing from error
             except (CatalogError, IntegrationError) as error:
                 connection.rollback()
                 result.state, result.error = "failed", str(error)
@@ -571,10 +581,9 @@ def _last_bookmark(connection: Connection, shop: Shop) -> CatalogBookmark | None
     return CatalogBookmark(row.etag, row.last_modified, row.digest)
 
 
-def _wait(connection: Connection, shop: Shop, sync_id: int, error: NotReadyError) -> None:
+def _wait(connection: Connection, shop: Shop, sync_id: int, seconds: float) -> None:
     """The platform prepares the catalog: it is asked again in a moment."""
     connection.execute(text("UPDATE catalog_sync SET state = 'preparing' WHERE id = :id"), {"id": sync_id})
-    seconds = error.retry_after_seconds or RING_AGAIN_AFTER.total_seconds()
     connection.execute(
         text("UPDATE feed_schedule SET due_at = now() + make_interval(secs => :seconds) WHERE shop_id = :shop"),
         {"shop": shop.id, "seconds": seconds},

@@ -68,11 +68,10 @@ def sync_catalog(shop_id: int) -> None:
             return
     try:
         result = catalog.sync_shop(runtime.engine, shop_id, runtime.adapter, now)
-    except (catalog.SyncRunningError, LookupError):
+    except (catalog.SyncRunningError, catalog.PreparingError, LookupError):  # it is rung again
         return
     except catalog.CatalogError as error:
-        if error.reason != "not_ready":
-            log.warning("catalog_not_taken", shop_id=shop_id, reason=error.reason)
+        log.warning("catalog_not_taken", shop_id=shop_id, reason=error.reason)
         return
     if result.people:
         runtime.doorbell.deliver(shop_id, result.people)

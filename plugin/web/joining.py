@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
+from integrations import platform_adapter
 from plugin.domain import subscriptions
 from plugin.domain.shops import Shop
 from plugin.domain.subscriptions import Joined, Request, ShopChangedError, UnknownVariantError
@@ -47,6 +48,9 @@ def sign_up(shop: Shop, data: dict[str, Any], read_again: Callable[[], Shop]) ->
             allowance.take_back()
     if asked:
         runtime().doorbell.deliver(shop.id)
+    if joined.in_stock and platform_adapter(shop.platform).capabilities.inventory_reads:
+        # Nobody asks for what can be bought: the webhook that said otherwise may be lost, so it is looked at again.
+        runtime().doorbell.reconcile(shop.id)
     return joined
 
 

@@ -76,10 +76,10 @@ class Webhooks(MethodView):
         request.max_content_length = MOST_BODY_BYTES
         headers = {name.lower(): value for name, value in request.headers.items()}
         body = request.get_data(cache=False)
-        platform_shop_id = _shop_id(adapter, headers, body)
         needed = {name: headers[name] for name in adapter.webhook_headers if name in headers}
         if adapter.capabilities.installation:
-            return _take_from_platform(platform, platform_shop_id, headers, needed, body)
+            return _take_from_platform(platform, headers, needed, body)
+        platform_shop_id = _shop_id(adapter, headers, body)
         shop = _shop(platform, platform_shop_id)
         if shop is None:
             raise _unknown_shop()
@@ -92,7 +92,7 @@ class Webhooks(MethodView):
 
 
 def _take_from_platform(
-    platform: str, platform_shop_id: str, headers: Mapping[str, str], needed: Mapping[str, str], body: bytes
+    platform: str, headers: Mapping[str, str], needed: Mapping[str, str], body: bytes
 ) -> dict[str, str]:
     """Take a webhook that is signed for the application, not for a shop.
 
@@ -103,7 +103,8 @@ def _take_from_platform(
         adapter = runtime().app_adapter(platform)
     except SettingsError as error:
         raise APIError(404, "Stockbell is not registered at this platform.", code="unknown_platform") from error
-    delivery_id = _verify(adapter, headers, body)
+    delivery_id = _verify(adapter, headers, body)  # before anything else is looked at
+    platform_shop_id = _shop_id(type(adapter), headers, body)
     is_duty = adapter.is_duty(headers)
     shop = _shop(platform, platform_shop_id)
     shop_id = shop.id if shop else None
@@ -116,7 +117,7 @@ def _take_from_platform(
         else:
             _remembered().pop((platform, platform_shop_id), None)
             if shop and _shop(platform, platform_shop_id):  # it has installed the application again
-                return _take_from_platform(platform, platform_shop_id, headers, needed, body)
+                return _take_from_platform(platform, headers, needed, body)
     return {"status": "accepted"}
 
 

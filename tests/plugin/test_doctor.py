@@ -36,6 +36,16 @@ def test_workers_are_told_apart_by_what_they_do(runtime: Runtime, settings: Sett
         assert not found(settings)["Workers"].good
 
 
+def test_who_has_an_app_at_a_platform_needs_a_worker_for_platforms(runtime: Runtime, settings: Settings) -> None:
+    assert "Platforms" not in found(settings)
+    registered = replace(settings, shopify_client_id="client", shopify_client_secret="secret")
+
+    assert not found(registered)["Platforms"].good
+    assert "worker --platforms" in found(registered)["Platforms"].remedy
+    with stockbell(settings, "worker", "--platforms"):
+        wait_for(lambda: found(registered)["Platforms"].good, "a worker for platforms is found")
+
+
 def test_undeliverable_messages_are_named(runtime: Runtime, settings: Settings, engine: Engine, shop: ShopKeys) -> None:
     join(engine, shop, "a@x.example")
     set_stock(engine, shop, 1)

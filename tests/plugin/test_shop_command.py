@@ -53,3 +53,12 @@ def test_a_shop_is_removed_only_when_one_means_it(settings: Settings, engine: En
     again = run_stockbell(settings, "shop", "remove", "--shop", number, "--yes")
     assert again.returncode == 1
     assert f"there is no shop {number}" in again.stderr
+
+
+def test_a_shop_of_a_platform_that_installs_the_app_is_not_made_by_hand(settings: Settings) -> None:
+    done = run_stockbell(
+        settings, "shop", "create", "--platform", "shopify", "--name", "Fern", "--domain", "https://fern.example"
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("stockbell: platform: shopify: its shops come in when they install the app")

@@ -181,12 +181,13 @@ def _in_batches(ids: Sequence[str], ask: Ask) -> Iterator[dict[str, Any]]:
     """Ask for many things, fewer at a time when Shopify finds that too dear."""
     start, size = 0, STOCK_BATCH
     while start < len(ids):
+        batch = ids[start : start + size]
         try:
-            found = ask(ids[start : start + size])
+            found = ask(batch)
         except RejectedError as error:
-            if error.reason != TOO_DEAR or size == 1:
+            if error.reason != TOO_DEAR or len(batch) == 1:
                 raise
-            size = max(1, size // 2)
+            size = len(batch) // 2
             continue
         start += size
         yield from found

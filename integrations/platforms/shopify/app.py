@@ -19,8 +19,10 @@ from shopify.session_token import SessionTokenError, decode_from_header
 from integrations.errors import PayloadError, SignatureError
 
 API_VERSION = "2026-10"
-SCOPES = ("read_inventory", "read_locations", "read_products")
-"""What the catalog, the stock and the places of it need, and no more."""
+NEEDED = ("read_inventory", "read_locations", "read_products")
+"""What the catalog, the stock and the places of it need: without these the app can do nothing."""
+SCOPES = (*NEEDED, "write_app_proxy")
+"""All that is asked for, and no more. Shopify wants the last one of apps that have an app proxy."""
 WINDOW_SECONDS = 90
 """How old a signed address may be, or how far ahead of our clock, as in Shopify's own library."""
 REAL = "https://{shop}"
@@ -52,9 +54,7 @@ class ShopifyApp:
     @property
     def bridge(self) -> str:
         """App Bridge, the script that links our page to the admin around it. It must not be served by us."""
-        return (
-            "https://cdn.shopify.com/shopifycloud/app-bridge.js" if self.is_real else f"{self._simulator}/app-bridge.js"
-        )
+        return APP_BRIDGE if self.is_real else f"{self._simulator}/app-bridge.js"
 
     def frames(self, shop: str) -> Sequence[str]:
         """Origins whose pages may hold our page in a frame.

@@ -4,10 +4,11 @@ https://shopify.dev/docs/api/usage/bulk-operations/queries
 """
 
 import json
+import re
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,7 +23,7 @@ from integrations.platforms.shopify.app import legacy_id
 from integrations.platforms.shopify.graphql import AdminAPI
 from integrations.types import CatalogBookmark, CatalogReport, CatalogVariant, InventoryLevel
 
-RETRY_SECONDS = 10.0
+RETRY_SECONDS = 3.0
 STALE = timedelta(hours=1)
 """What was prepared longer ago may be older than what has been read piece by piece since."""
 FAILURE_STANDS = timedelta(minutes=10)
@@ -33,6 +34,7 @@ PARTS = 64
 """The file is joined part by part, so that memory holds one of them at a time."""
 NO_OPTIONS = "Default Title"
 _UNDER_WAY = {"CREATED", "RUNNING"}
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +120,18 @@ class BulkReading(CatalogReading):
         for variants, _ in self._parts():
             for row in variants:
                 self.report.rows += 1
-                yield catalog_variant(row, row["product"])
+                with _readable():
+                    variant = catalog_variant(row, row["product"])
+                yield variant
 
     def levels(self) -> Iterator[InventoryLevel]:
-        """Their stock, as it was when the file was asked for."""
-        for variants, levels in self._parts():
+        """Their stock, as it was when the file was asked for; none of a part: what it leaves out is not sold out."""
+        for variants, levels in self._parts() if self.complete else ():
             for row in variants:
-                item = row["inventoryItem"]
-                for level in stock.levels(row, item, levels[legacy_id(item["id"])]):
+                with _readable():
+                    item = row["inventoryItem"]
+                    told = list(stock.levels(row, item, levels[legacy_id(item["id"])]))
+                for level in told:
                     yield level._replace(updated_at=self._file.asked_at)
 
     def _fetch(self) -> None:
@@ -172,33 +178,49 @@ def _sort_in(line: bytes, parts: Sequence[IO[bytes]]) -> None:
     """
     if not line.strip():
         return
-    try:
+    with _readable():
         row = json.loads(line)
         item = row.get("inventoryItem")
         number = legacy_id(item["id"]) if item else stock.item_of_level(row["id"])
+    parts[int(number) % PARTS].write(line + b"\n")
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """What is read here is as it was asked for.
+
+    Raises:
+        PayloadError: it is not.
+    """
+    try:
+        yield
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PayloadError("Shopify's file of the catalog cannot be read.") from error
-    parts[int(number) % PARTS].write(line + b"\n")
 
 
 def catalog_variant(variant: Mapping[str, Any], product: Mapping[str, Any]) -> CatalogVariant:
     """A variant, from its `VariantFacts` and its product's `ProductFacts`."""
-    variant_id, title = legacy_id(variant["id"]), variant["title"]
+    variant_id, title = legacy_id(variant["id"]), _one_line(variant["title"])
     page = product["onlineStoreUrl"]
     preview = ((product["featuredMedia"] or {}).get("preview") or {}).get("image")
     return CatalogVariant(
         variant_id=variant_id,
         product_id=legacy_id(product["id"]),
-        product_title=product["title"],
+        product_title=_one_line(product["title"]),
         variant_title="" if title == NO_OPTIONS else title,
         url=f"{page}?variant={variant_id}" if page else "",
         image_url=(variant["image"] or preview or {}).get("url", ""),
         price=str(variant["price"]),
         currency="",
-        collections=tuple(product["tags"]),
+        collections=tuple(map(_one_line, product["tags"])),
         available=0,
         stock_known=False,
     )
+
+
+def _one_line(text: str) -> str:
+    """What a database and the subject of a mail can hold."""
+    return text if text.isprintable() else _CONTROL.sub(" ", text).strip()
 
 
 def product_variants(api: AdminAPI, product_id: str) -> Iterator[CatalogVariant]:

@@ -76,7 +76,7 @@ class AdminAPI:
             raise_for_status=False,
         )
         if not 200 <= answer.status < 300:
-            raise _status_error(answer)
+            raise answer_error(answer)
         told = answer.json()
         if not isinstance(told, dict):
             raise PayloadError("Shopify's answer has an unexpected shape.")
@@ -89,7 +89,8 @@ class AdminAPI:
         return data
 
 
-def _status_error(answer: Response) -> IntegrationError:
+def answer_error(answer: Response) -> IntegrationError:
+    """What an answer with another status than 2xx means."""
     if answer.status == 401:
         return AuthError("Shopify does not accept our access any more: open the app in the shop's admin again.")
     if answer.status in {402, 423}:

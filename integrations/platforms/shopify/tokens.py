@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from integrations.errors import AuthError, PayloadError
-from integrations.http import HTTPClient, status_error
+from integrations.http import HTTPClient
 from integrations.platforms.shopify.app import ShopifyApp
+from integrations.platforms.shopify.graphql import answer_error
 from integrations.types import AccessTokens
 
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -62,10 +63,10 @@ def _ask(http: HTTPClient, app: ShopifyApp, shop: str, asked: Mapping[str, str],
         max_seconds=MOST_SECONDS,
         raise_for_status=False,
     )
-    if 400 <= answer.status < 404:
+    if answer.status in {400, 401, 403}:
         raise AuthError("Shopify gives no access to this shop: open the app in the shop's admin again.")
     if not 200 <= answer.status < 300:
-        raise status_error(answer.status, answer.headers, answer.host)
+        raise answer_error(answer)
     return _tokens(answer.json(), now)
 
 

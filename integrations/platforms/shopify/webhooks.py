@@ -105,11 +105,14 @@ def _hints(topic: str, told: Mapping[str, Any], occurred_at: datetime | None) ->
 
 def _order(told: Mapping[str, Any]) -> Order:
     variants = dict.fromkeys(_number(line["variant_id"]) for line in told["line_items"] if line.get("variant_id"))
+    ordered_at = _moment(told["created_at"])
+    if ordered_at is None:
+        raise ValueError("an order must say when it was made")
     return Order(
         order_id=_number(told["id"]),
         email=str(told.get("email") or ""),
         phone=str(told.get("phone") or ""),
-        ordered_at=datetime.fromisoformat(told["created_at"]),
+        ordered_at=ordered_at,
         variant_ids=tuple(variants),
     )
 

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from integrations.errors import IntegrationError, SignatureError
 from integrations.platforms.shopify import tokens
-from integrations.platforms.shopify.app import SCOPES, Claims, checked_domain
+from integrations.platforms.shopify.app import NEEDED, Claims, checked_domain
 from plugin.domain import access, shops
 from plugin.domain.shops import Shop
 from plugin.runtime import now
@@ -71,8 +71,11 @@ def _shop(claims: Claims, token: str) -> Shop:
     """
     with runtime().engine.connect() as database:
         shop = shops.by_platform(database, PLATFORM, claims.shop)
-        if shop and access.is_granted(database, shop.id, frozenset(SCOPES)):
-            return shop
+        is_granted = shop is not None and access.is_granted(database, shop.id, frozenset(NEEDED))
+    if shop and is_granted:
+        if "id_token" in request.args:  # the app was opened: whether all is in its place is looked at again
+            runtime().doorbell.connect(shop.id)
+        return shop
     try:
         granted = tokens.exchange(runtime().http, shopify_app(), claims.shop, token, now())
     except IntegrationError as error:

@@ -16,7 +16,7 @@ from flask.typing import ResponseReturnValue
 from integrations import platform_adapter
 from integrations.errors import IntegrationError, SignatureError
 from integrations.platforms.shopify import tokens
-from integrations.platforms.shopify.app import SCOPES
+from integrations.platforms.shopify.app import NEEDED
 from integrations.types import AccessTokens, ShopConnection
 from plugin.domain import installations
 from plugin.domain.errors import FieldError
@@ -73,7 +73,7 @@ def take_in(shop: str, granted: AccessTokens) -> int:
     Raises:
         APIError: 403, something was not granted; 502, Shopify does not answer.
     """
-    missing = set(SCOPES) - granted.scopes
+    missing = set(NEEDED) - granted.scopes
     if missing:
         raise APIError(403, f"The app needs these permissions, too: {', '.join(sorted(missing))}. Install it again.")
     connection = ShopConnection(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.platforms.shopify.oauth import Pair
     from tests.platforms.shopify.webhooks import Subscription
 
-SCOPES = frozenset({"read_inventory", "read_locations", "read_products"})
+SCOPES = frozenset({"read_inventory", "read_locations", "read_products", "write_app_proxy"})
 Event = tuple[str, payloads.Payload]
 Id = int | str
 

@@ -95,7 +95,8 @@ class Storefront:
 
     def proxy(self, path: str) -> ResponseReturnValue:
         """The app proxy: the app answers under the shop's own address."""
-        if not self.shopify.proxy_url or not self._shop().is_installed:
+        is_granted = self._shop().is_installed and "write_app_proxy" in self._shop().scopes
+        if not self.shopify.proxy_url or not is_granted:
             abort(404)
         query = self.signed_query([(name, each) for name, each in request.args.items(multi=True) if name not in OURS])
         headers = [(name, each) for name, each in request.headers if name.lower() not in NOT_SENT]

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
-from integrations.types import InventoryLevel
+from integrations.types import SOLD_ANYWAY, InventoryLevel
 from plugin.domain import restocks, shops, stock, subscriptions
 from plugin.runtime import now
 from tests.factories import START, ShopKeys, autocommit, change, join, load, make_shop, messages, set_stock, states
@@ -262,6 +262,48 @@ def test_choosing_other_locations_works_out_stock_anew_and_tells_nobody(engine: 
         stock.what_counts_changed(database, load(engine, shop))
 
     assert (available(engine), told(engine, shop)) == (7, [])
+
+
+def test_what_is_sold_when_out_of_stock_counts_as_unlimited_unless_the_shop_goes_by_the_quantity(
+    engine: Engine, shop: ShopKeys
+) -> None:
+    join(engine, shop, "a@x.example")
+    levels = InventoryLevel("v1", SOLD_ANYWAY, None, None), InventoryLevel("v1", "web", 0, None)
+
+    change(engine, shop, oversold="alert")
+    assert apply(engine, shop, *levels).released == []
+    assert available(engine) == 0
+    apply(engine, shop, InventoryLevel("v1", "web", 3, None))
+    assert (available(engine), told(engine, shop)) == (3, ["a@x.example"])
+
+
+@pytest.mark.parametrize(("before", "after", "units"), [("hide", "alert", -2), ("alert", "hide", None)])
+def test_deciding_otherwise_about_what_is_sold_anyway_tells_nobody(
+    engine: Engine, shop: ShopKeys, before: str, after: str, units: int | None
+) -> None:
+    change(engine, shop, oversold=before, locations=["web"])
+    apply(engine, shop, InventoryLevel("v1", SOLD_ANYWAY, None, None), InventoryLevel("v1", "web", -2, None))
+    join(engine, shop, "a@x.example")
+
+    change(engine, shop, oversold=after)
+    with engine.begin() as database:
+        stock.what_counts_changed(database, load(engine, shop))
+
+    assert (available(engine), told(engine, shop)) == (units, [])
+
+
+def test_a_total_beside_levels_of_the_same_time_replaces_whatever_was_known(engine: Engine, shop: ShopKeys) -> None:
+    """A location that is told no longer must not count any more."""
+    earlier, later = START, START + timedelta(minutes=1)
+    apply(engine, shop, InventoryLevel("v1", "web", 2, earlier), InventoryLevel("v1", "gone", 5, earlier))
+    apply(engine, shop, InventoryLevel("v1", None, 0, later), InventoryLevel("v1", "web", 3, later))
+    assert available(engine) == 3
+
+    apply(engine, shop, InventoryLevel("v1", None, None, later + timedelta(minutes=1)))
+    assert available(engine) is None
+    last = later + timedelta(minutes=2)
+    apply(engine, shop, InventoryLevel("v1", None, 0, last), InventoryLevel("v1", "web", 1, last))
+    assert available(engine) == 1
 
 
 def test_stock_that_arrives_while_locations_change_is_summed_by_the_new_ones(engine: Engine, shop: ShopKeys) -> None:

@@ -144,7 +144,7 @@ def test_a_merchant_is_asked_for_the_least() -> None:
         "redirect_uri": ["https://stockbell.example/install/shopify/callback"],
         "state": ["s3cret state"],
     }
-    assert all(scope.startswith("read_") for scope in SCOPES)
+    assert {scope for scope in SCOPES if not scope.startswith("read_")} == {"write_app_proxy"}
 
 
 def token(secret: str = SECRET, algorithm: str = "HS256", **changes: Any) -> str:

@@ -1,0 +1,185 @@
+"""What a shop at Shopify sells, and how much of it there is, from its webhooks to Stockbell's database."""
+
+import json
+
+import pytest
+from flask.testing import FlaskClient
+
+from plugin import jobs, queues, scheduler
+from plugin.domain import catalog
+from plugin.jobs import connect
+from plugin.runtime import now
+from tests.shopify_world import World, deliver, signed_headers
+
+
+@pytest.fixture
+def ready(installed: World) -> World:
+    """Its catalog is read."""
+    installed.settle()
+    return installed
+
+
+def tell(world: World, client: FlaskClient, topic: str, body: object) -> None:
+    """A webhook comes, and is handled."""
+    assert deliver(client, topic, json.dumps(body).encode()).status_code == 202
+    world.work()
+
+
+def join(world: World, client: FlaskClient, variant_id: str) -> dict[str, object]:
+    path = f"/api/v1/storefront/{world.known().public_key}/subscriptions"
+    answer = client.post(path, json={"variant_id": variant_id, "email": "ann@example.com"})
+    assert answer.status_code == 202
+    found: dict[str, object] = answer.json
+    return found
+
+
+def test_a_new_product_comes_with_its_stock(ready: World, client: FlaskClient) -> None:
+    product = ready.fern.catalog.add_product("Bowl", [{"title": "Small", "levels": {ready.warehouse: 4}}])
+
+    tell(ready, client, "products/create", {"id": product.id})
+
+    assert ready.available(str(product.variant_ids[0])) == 4
+
+
+def test_what_a_product_no_longer_holds_is_gone_and_nobody_is_told(ready: World, client: FlaskClient) -> None:
+    blue, _ = ready.variants
+    join(ready, client, blue)
+    product_id = next(iter(ready.fern.catalog.products))
+    ready.fern.delete_variant(blue)
+
+    tell(ready, client, "products/update", {"id": product_id})
+
+    gone = ready.query("SELECT variant_id FROM variant WHERE removed_at IS NOT NULL")
+    assert gone == [(blue,)]
+    assert ready.query("SELECT state FROM subscription") == [("waiting",)]
+    assert ready.query("SELECT count(*) FROM message") == [(0,)]
+    ready.fern.delete_product(product_id)
+    tell(ready, client, "products/delete", {"id": product_id})
+    assert len(ready.query("SELECT variant_id FROM variant WHERE removed_at IS NOT NULL")) == 2
+
+
+@pytest.mark.parametrize("why", ["draft", "unpublished"])
+def test_what_cannot_be_bought_online_is_not_in_stock(ready: World, client: FlaskClient, why: str) -> None:
+    blue = ready.variants[0]
+    product_id = next(iter(ready.fern.catalog.products))
+    ready.change_stock(client, blue, 5)
+    assert ready.available(blue) == 5
+
+    if why == "draft":
+        ready.fern.set_status(product_id, "DRAFT")
+    else:
+        ready.fern.set_published(product_id, published=False)
+    tell(ready, client, "products/update", {"id": product_id})
+    assert ready.available(blue) == 0
+    join(ready, client, blue)
+
+    if why == "draft":
+        ready.fern.set_status(product_id, "ACTIVE")
+    else:
+        ready.fern.set_published(product_id, published=True)
+    tell(ready, client, "products/update", {"id": product_id})
+    assert ready.available(blue) == 5
+    assert ready.query("SELECT state FROM message") == [("sent",)]
+
+
+def test_a_location_that_stops_selling_online_counts_no_longer(ready: World, client: FlaskClient) -> None:
+    blue = ready.variants[0]
+    join(ready, client, blue)
+    jobs.reconcile(ready.known().id)
+    ready.fern.catalog.levels[ready.fern.variant(blue).item_id][ready.warehouse] = 0
+    other = ready.fern.catalog.add_location("Annex")
+    ready.fern.connect_level(blue, other.id, 0)
+    ready.fern.set_fulfills_online_orders(other.id, fulfills=False)
+
+    tell(ready, client, "locations/update", {"id": other.id})
+
+    known = {row.name: row.sells_online for row in ready.query("SELECT * FROM location")}
+    assert known == {"Warehouse": True, "Long Lane": False, "Annex": False}
+    assert ready.available(blue) == 0
+
+
+def test_a_variant_sold_when_out_of_stock_counts_as_the_merchant_chooses(ready: World, client: FlaskClient) -> None:
+    blue, shop = ready.variants[0], ready.known()
+    ready.fern.set_policy(blue, "CONTINUE")
+    tell(ready, client, "variants/out_of_stock", {"id": int(blue)})
+    assert ready.available(blue) is None
+    form = {"minimum_inventory": "1", "notify": "all", "places": "all", "oversold": "alert"}
+
+    answer = client.post(f"/shopify/shops/{shop.id}/settings", data=form, headers=ready.bearer())
+    assert answer.status_code == 200
+    ready.work()
+
+    assert ready.available(blue) == 0
+    assert join(ready, client, blue)["in_stock"] is False
+    assert ready.fern.metafields["stockbell", "oversold"]["value"] == "alert"
+    ready.change_stock(client, blue, 2)
+    ready.work()
+    assert ready.query("SELECT state FROM message") == [("sent",)]
+
+
+def test_who_asks_for_what_seems_to_be_in_stock_has_it_looked_at_again(ready: World, client: FlaskClient) -> None:
+    """The webhook that told of the sale was lost, and so would the one of the next restock be no change."""
+    blue = ready.variants[0]
+    ready.change_stock(client, blue, 5)
+    ready.fern.catalog.levels[ready.fern.variant(blue).item_id][ready.warehouse] = 0
+
+    assert join(ready, client, blue)["in_stock"] is True
+    ready.work()
+    assert ready.available(blue) == 0
+    assert ready.query("SELECT count(*) FROM message") == [(0,)]
+    ready.change_stock(client, blue, 3)
+    ready.work()
+
+    assert ready.query("SELECT state FROM message") == [("sent",)]
+
+
+def test_subscriptions_that_shopify_dropped_are_asked_for_again(ready: World) -> None:
+    jobs.connect(ready.known().id)
+    before = {each.topic for each in ready.fern.webhooks.values()}
+    assert len(before) > 10
+    ready.fern.webhooks.clear()
+
+    scheduler.reconnect(ready.runtime)
+    ready.work()
+
+    assert {each.topic for each in ready.fern.webhooks.values()} == before
+
+
+def test_a_catalog_that_cannot_be_read_is_tried_again_and_says_why(ready: World, client: FlaskClient) -> None:
+    ready.fern.bulk_fails_after = 0
+    shop = ready.known()
+    with ready.runtime.engine.begin() as database:
+        catalog.make_due(database, shop.id, now())
+    for _ in range(3):
+        jobs.sync_catalog(shop.id)
+        ready.shopify.settle()
+
+    page = client.get("/shopify/", headers=ready.bearer()).text
+    assert "Shopify could not export the catalog" in page
+    assert ready.query("SELECT count(*) FROM variant WHERE removed_at IS NULL") == [(2,)]
+    due = "SELECT due_at BETWEEN now() + interval '10 min' AND now() + interval '16 min' FROM feed_schedule"
+    assert ready.query(due) == [(True,)]
+
+
+def test_what_platforms_are_asked_stands_in_no_way_of_messages(ready: World, client: FlaskClient) -> None:
+    shop = ready.known()
+    body = b'{"id": 1}'
+    assert client.post("/webhooks/shopify", data=body, headers=signed_headers("shop/update", body)).status_code == 202
+    ready.runtime.doorbell.handle_webhooks(shop.id)  # as the sweep does, which does not know the platform
+
+    standing = {name: [job.func_name for job in queues.queue(ready.runtime.redis, name).jobs] for name in queues.EVERY}
+    assert standing[queues.PLATFORMS] == [queues.ASK_PLATFORM]
+    ready.work()
+    assert ready.query("SELECT state FROM webhook ORDER BY id DESC LIMIT 1") == [("done",)]
+
+
+def test_connecting_a_shop_that_has_gone_does_nothing(ready: World, client: FlaskClient) -> None:
+    shop_id = ready.known().id
+    tell(ready, client, "app/uninstalled", {"id": 1})
+    ready.shopify.requests.clear()
+
+    connect(shop_id)
+    jobs.reconcile(shop_id)
+    jobs.sync_catalog(shop_id)
+
+    assert ready.shopify.requests == []
