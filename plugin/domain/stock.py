@@ -87,7 +87,7 @@ def what_counts_changed(database: Connection, shop: Shop) -> None:
             " WHERE variant.shop_id = :shop AND variant.variant_id = total.variant_id"
             " AND variant.available IS DISTINCT FROM total.available"
         ),
-        {**_what_counts(shop), "variants": None},
+        _what_counts(shop),
     )
 
 
@@ -100,7 +100,7 @@ _SUMS = """
      CROSS JOIN LATERAL (SELECT CASE WHEN location_id = :sold_anyway THEN :is_hidden
                                      ELSE CAST(:locations AS text[]) IS NULL
                                        OR location_id = ANY (CAST(:locations AS text[])) END AS counts) AS counted
-     WHERE shop_id = :shop AND (CAST(:variants AS text[]) IS NULL OR variant_id = ANY (CAST(:variants AS text[])))
+     WHERE shop_id = :shop
 """
 
 
@@ -230,7 +230,8 @@ def _write_levels(
 def _sums(database: Connection, shop: Shop, variant_ids: Sequence[str]) -> dict[str, tuple[Quantity, datetime | None]]:
     """By variant of which something is known by location: the sum over the locations that count, and its time."""
     values = {**_what_counts(shop), "variants": list(variant_ids)}
-    rows = database.execute(text(f"{_SUMS} GROUP BY variant_id"), values)
+    query = f"{_SUMS} AND variant_id = ANY (CAST(:variants AS text[])) GROUP BY variant_id"
+    rows = database.execute(text(query), values)
     return {row.variant_id: (None if row.available is None else int(row.available), row.stock_at) for row in rows}
 
 

@@ -30,7 +30,7 @@ FAILURE_STANDS = timedelta(minutes=10)
 """So long a failure is told; then the file is asked for again."""
 MOST_BYTES = 8 * 1024**3
 MOST_SECONDS = 1800.0
-PARTS = 64
+PARTS = 128
 """The file is joined part by part, so that memory holds one of them at a time."""
 NO_OPTIONS = "Default Title"
 _UNDER_WAY = {"CREATED", "RUNNING"}
