@@ -52,6 +52,8 @@ class CatalogReading(ABC):
     """The source says that nothing changed since the bookmark: there is nothing to iterate."""
     complete: bool = True
     """The whole catalog is told, so a variant that is missing may be gone."""
+    as_of: datetime | None = None
+    """Since when the catalog may have changed without showing it here; None: it is as new as it can be."""
     bookmark: CatalogBookmark
     report: CatalogReport
 

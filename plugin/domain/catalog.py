@@ -103,12 +103,8 @@ class CatalogSync:
         started, result = time.monotonic(), SyncResult()
         with _locked(self.engine, self.shop, SYNC_LOCK, wait=False) as connection:
             sync_id = _begin(connection, self.shop)
-            bookmark = CatalogBookmark()
             try:
-                with adapter.read_catalog(_last_bookmark(connection, self.shop)) as reading:
-                    with _room_for_variants(connection, self.shop):
-                        self._take(connection, reading, result, progress)
-                    bookmark = reading.bookmark
+                bookmark = self._read(connection, adapter, result, progress)
             except NotReadyError as error:
                 connection.rollback()
                 preparing = PreparingError(error)
@@ -125,21 +121,40 @@ class CatalogSync:
             _record(connection, sync_id, result, bookmark)
         return result
 
-    def _take(self, connection: Connection, reading: CatalogReading, result: SyncResult, progress: Progress) -> None:
-        released: list[Released] = []
+    def _read(
+        self, connection: Connection, adapter: PlatformAdapter, result: SyncResult, progress: Progress
+    ) -> CatalogBookmark:
+        with adapter.read_catalog(_last_bookmark(connection, self.shop)) as reading, _room_to_sort(connection):
+            if not reading.unchanged:  # however long the source takes, others may add variants meanwhile
+                stage(connection, reading, reading.report, progress)
+                _report(result, reading.report)
+            released: list[Released] = []
+            with _alone_with_variants(connection, self.shop):
+                self._take(connection, reading, result, released, is_told_by_platform=adapter.capabilities.catalog)
+            self._take_levels(connection, reading, result, released)
+            result.restocks, result.people = len(released), sum(each.people for each in released)
+            return reading.bookmark
+
+    def _take(
+        self,
+        connection: Connection,
+        reading: CatalogReading,
+        result: SyncResult,
+        released: list[Released],
+        *,
+        is_told_by_platform: bool,
+    ) -> None:
         missing = not reading.unchanged
         if reading.unchanged:
             result.state = "unchanged"
         else:
-            stage(connection, reading, reading.report, progress)
-            _report(result, reading.report)
-            missing = reading.complete and self._refuse_loss(connection)
-            taken = take_staged(connection, self.shop, self.clock, is_feed=True)
-            result.written, result.stock_changes, released = taken.written, taken.stock_changes, taken.released
-            self._take_levels(connection, reading, result, released)
+            # A platform that tells its own catalog knows it; a feed is a file that may be broken.
+            missing = reading.complete and (is_told_by_platform or self._refuse_loss(connection))
+            taken = take_staged(connection, self.shop, self.clock, is_feed=True, as_of=reading.as_of)
+            result.written, result.stock_changes = taken.written, taken.stock_changes
+            released += taken.released
         if missing or reading.unchanged:
             released += self._mark_absent(connection, result, seen=not reading.unchanged)
-        result.restocks, result.people = len(released), sum(each.people for each in released)
 
     def _take_levels(
         self, connection: Connection, reading: CatalogReading, result: SyncResult, released: list[Released]
@@ -217,17 +232,16 @@ def _locked(engine: Engine, shop: Shop, lock: int, *, wait: bool) -> Iterator[Co
 
 
 @contextmanager
-def _room_for_variants(connection: Connection, shop: Shop) -> Iterator[None]:
-    """Nobody else adds variants to this shop's catalog, and there is room to sort a big one."""
+def _alone_with_variants(connection: Connection, shop: Shop) -> Iterator[None]:
+    """Nobody else adds variants to this shop's catalog."""
     lock = {"lock": WRITE_LOCK, "shop": shop.id}
     connection.execute(_LOCK, lock)
-    with _room_to_sort(connection):
-        try:
-            yield
-        finally:
-            connection.rollback()
-            connection.execute(_UNLOCK, lock)
-            connection.commit()
+    try:
+        yield
+    finally:
+        connection.rollback()
+        connection.execute(_UNLOCK, lock)
+        connection.commit()
 
 
 @contextmanager
@@ -290,15 +304,24 @@ def stage(
     connection.execute(text("ANALYZE staged"))
 
 
-def take_staged(connection: Connection, shop: Shop, clock: Callable[[], datetime], *, is_feed: bool) -> Taken:
+def take_staged(
+    connection: Connection,
+    shop: Shop,
+    clock: Callable[[], datetime],
+    *,
+    is_feed: bool,
+    as_of: datetime | None = None,
+) -> Taken:
     """Write what differs from the staged rows, and commit; stock in batches, each its own transaction.
+
+    What is known of a variant since `as_of`, that it is gone among it, is newer than these rows, and stays.
 
     A feed may be older than a stock change that was pushed meanwhile, and does not say so: its stock counts only
     where it is another than the feed's own last time.
 
     A crash in between is harmless: the sync is not marked as done, so the next one writes the rest.
     """
-    values = {"shop": shop.id, "now": clock()}
+    values = {"shop": shop.id, "now": clock(), "as_of": as_of}
     connection.commit()  # the staged rows stay, though what follows be tried twice
     try:
         changed, added = _write_facts(connection, values)
@@ -369,7 +392,7 @@ def take_away(
         values,
     )
     gone = list(rows.scalars())
-    levels = [InventoryLevel(variant_id, None, 0, None) for variant_id in gone]
+    levels = [InventoryLevel(variant_id, None, 0, read_at) for variant_id in gone]
     stock.apply_levels(database, shop, levels, read_at)  # what is removed has no stock any more
     database.execute(_REMOVE, {**values, "variants": gone})
 
@@ -396,6 +419,15 @@ def make_due(database: Connection, shop_id: int, now: datetime) -> None:
     database.execute(
         text("UPDATE feed_schedule SET due_at = :now WHERE shop_id = :shop"), {"shop": shop_id, "now": now}
     )
+
+
+def make_due_if_prepared(database: Connection, shop_id: int, now: datetime) -> bool:
+    """Have a catalog read now whose platform has prepared it; one that was read already is left alone."""
+    query = (
+        "UPDATE feed_schedule SET due_at = :now WHERE shop_id = :shop AND EXISTS"
+        " (SELECT FROM catalog_sync WHERE catalog_sync.shop_id = :shop AND state = 'preparing') RETURNING 1"
+    )
+    return database.execute(text(query), {"now": now, "shop": shop_id}).first() is not None
 
 
 def is_read_meanwhile(database: Connection, shop_id: int, now: datetime) -> bool:
@@ -439,6 +471,7 @@ _UPDATE_CHANGED = f"""
        AND (({", ".join(f"variant.{name}" for name in _FACTS)}) IS DISTINCT FROM
             ({", ".join(f"staged.{name}" for name in _FACTS)})
             OR absent_since IS NOT NULL OR removed_at IS NOT NULL)
+       AND (greatest(variant.updated_at, removed_at) > CAST(:as_of AS timestamptz)) IS NOT TRUE
 """  # noqa: S608 (constants of this module)
 _FEED_STOCK = "CASE WHEN stock_known THEN coalesce(CAST(staged.available AS text), 'unlimited') END"
 _INSERT_NEW = f"""

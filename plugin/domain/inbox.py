@@ -287,7 +287,9 @@ class Handler:
                 effect.uninstalled |= installations.uninstall(database, self.shop, hint.occurred_at, now)
             if hint.kind in DUTIES:
                 self._do_duty(database, hint, now)
-        if effect.catalog:
+        if effect.catalog and self.adapter.capabilities.catalog:  # it is prepared; it may have been read already
+            effect.catalog = catalog.make_due_if_prepared(database, self.shop.id, now)
+        elif effect.catalog:
             catalog.make_due(database, self.shop.id, now)
         database.execute(_DONE, {"id": webhook.id, "now": now})
         return effect

@@ -104,6 +104,7 @@ class BulkReading(CatalogReading):
     def __init__(self, http: HTTPClient, file: BulkFile) -> None:
         """Nothing is fetched before the first variant is asked for."""
         self.complete = file.complete
+        self.as_of = file.asked_at
         self.bookmark = CatalogBookmark(etag=file.operation_id)
         self.report = CatalogReport()
         self._http = http

@@ -183,3 +183,70 @@ def test_connecting_a_shop_that_has_gone_does_nothing(ready: World, client: Flas
     jobs.sync_catalog(shop_id)
 
     assert ready.shopify.requests == []
+
+
+def test_news_that_a_file_is_ready_which_was_read_already_asks_for_no_other(ready: World, client: FlaskClient) -> None:
+    asked = len(ready.fern.operations)
+
+    tell(ready, client, "bulk_operations/finish", {"admin_graphql_api_id": "gid://shopify/BulkOperation/1"})
+
+    assert len(ready.fern.operations) == asked
+
+
+def test_news_that_a_file_is_ready_has_it_read_at_once(world: World, client: FlaskClient) -> None:
+    assert client.get("/shopify/", headers=world.bearer()).status_code == 200
+    world.work()
+    assert world.query("SELECT state FROM catalog_sync") == [("preparing",)]
+
+    tell(world, client, "bulk_operations/finish", {"admin_graphql_api_id": "gid://shopify/BulkOperation/1"})
+
+    assert world.query("SELECT count(*) FROM variant") == [(2,)]
+
+
+def test_a_file_brings_nothing_back_that_is_gone_since_it_was_asked_for(ready: World, client: FlaskClient) -> None:
+    blue = ready.variants[0]
+    product_id = next(iter(ready.fern.catalog.products))
+    join(ready, client, blue)
+    ready.fern.catalog.levels[ready.fern.variant(blue).item_id][ready.warehouse] = 5
+    shop_id = ready.known().id
+    with ready.runtime.engine.begin() as database:
+        catalog.make_due(database, shop_id, now())
+    jobs.sync_catalog(shop_id)  # asks for the file, in which the variant has 5
+    assert ready.shopify.settle()  # it is written
+    ready.fern.delete_product(product_id)
+    tell(ready, client, "products/delete", {"id": product_id})
+
+    ready.settle()
+
+    assert ready.query("SELECT count(*) FROM variant WHERE removed_at IS NULL") == [(0,)]
+    assert ready.query("SELECT count(*) FROM message") == [(0,)]
+
+
+def test_a_shop_without_products_is_no_failure(world: World, client: FlaskClient) -> None:
+    world.fern.catalog.products.clear()
+    world.fern.catalog.variants.clear()
+    assert client.get("/shopify/", headers=world.bearer()).status_code == 200
+
+    world.settle()
+
+    assert world.query("SELECT state, rows FROM catalog_sync") == [("done", 0)]
+    assert "Your catalog has been read." in client.get("/shopify/", headers=world.bearer()).text
+
+
+def test_a_shop_that_takes_most_of_its_products_away_is_believed(ready: World) -> None:
+    ready.fern.catalog.fill(10, 3, locations=1, available=1)
+    sync(ready)
+    assert ready.query("SELECT count(*) FROM variant WHERE removed_at IS NULL") == [(32,)]
+    for product_id in list(ready.fern.catalog.products)[2:]:
+        ready.fern.delete_product(product_id)  # and their webhooks are lost
+    for _ in range(2):
+        sync(ready)
+
+    assert ready.query("SELECT count(*) FROM variant WHERE removed_at IS NULL") == [(len(ready.fern.catalog.variants),)]
+
+
+def sync(world: World) -> None:
+    """Read the whole catalog, from a new file."""
+    with world.runtime.engine.begin() as database:
+        catalog.make_due(database, world.known().id, now())
+    world.settle()
