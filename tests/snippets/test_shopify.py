@@ -167,6 +167,49 @@ def test_nothing_is_sold_out_where_shopify_sells_on() -> None:
     assert attributes["variant-id"] == "1"
 
 
+OVERSOLD = {"inventory_policy": "continue", "inventory_management": "shopify"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "counts_as_sold_out"),
+    [
+        ({**OVERSOLD, "inventory_quantity": 0}, True),
+        ({**OVERSOLD, "inventory_quantity": -3}, True),
+        ({**OVERSOLD, "inventory_quantity": 1}, False),
+        ({**OVERSOLD, "inventory_policy": "deny", "inventory_quantity": 0}, False),
+        ({**OVERSOLD, "inventory_management": None, "inventory_quantity": 0}, False),
+    ],
+)
+@pytest.mark.parametrize("block", BLOCKS)
+def test_what_shopify_sells_on_has_a_button_where_the_merchant_goes_by_the_quantity(
+    block: str, facts: dict[str, Any], *, counts_as_sold_out: bool
+) -> None:
+    shown = product({**variant(1, available=True), **facts})
+
+    def sold_out(oversold: str) -> str | None:
+        stockbell = {**CONNECTED, "oversold": {"value": oversold}}
+        html = render(block, product=shown, stockbell=stockbell, settings={"everywhere": False})
+        return element(html)["sold-out"]
+
+    assert sold_out("hide") == ""
+    assert sold_out("alert") == ("1" if counts_as_sold_out else "")
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_the_app_proxy_takes_what_shoppers_type(block: str) -> None:
+    html = render(block, product=product(S), stockbell={**CONNECTED, "proxy": {"value": "/apps/stockbell"}})
+
+    (tag,) = [each for each in Tags(html).named("script") if "data-key" in each]
+    assert (tag["data-api"], tag["data-host"]) == ("/apps/stockbell", HOST)
+
+
+@pytest.mark.parametrize("host", ["http://stock.example", "http://127.0.0.1.evil.example", "javascript:x", "//x"])
+def test_nothing_is_loaded_from_an_address_without_tls(host: str) -> None:
+    for block in BLOCKS:
+        html = render(block, product=product(S), stockbell={**CONNECTED, "host": {"value": host}})
+        assert Tags(html).named("script") == []
+
+
 def test_a_product_without_variants_gets_no_button() -> None:
     attributes = element(render("notify-button", product=product()))
 

@@ -166,6 +166,18 @@ def test_a10_a_pinned_loader_fetches_its_settings_with_the_form(storefront: Stor
     assert len(stub.asked("GET", f"/s/{PUBLIC_KEY}.json")) == 1
 
 
+def test_a_pinned_loader_asks_the_api_where_its_tag_says(storefront: Storefront, stub: Stub) -> None:
+    """As on Shopify, where the shop's own address leads to it."""
+    tag = f'data-key="{PUBLIC_KEY}" data-host="{stub.host}" data-api="{stub.host}/apps/stockbell"'
+    storefront.visit(script=f'<script src="{stub.pinned_script}" {tag} async></script>')
+    storefront.open()
+    storefront.email.fill("ada@example.com")
+    with storefront.page.expect_request("**/subscriptions") as asked:
+        storefront.submit.click()
+
+    assert asked.value.url == f"{stub.host}/apps/stockbell/api/v1/storefront/{PUBLIC_KEY}/subscriptions"
+
+
 @pytest.mark.parametrize(
     ("lang", "label", "direction"),
     [

@@ -21,27 +21,15 @@ MOST_VARIANTS = 250
 
 
 def rendered(shop: SimulatedShop, block: str, origin: str, product: Product, chosen: Variant) -> str:
-    """A block with its default settings on a product's page.
-
-    The blocks accept an address of the app with https only, which a Stockbell on this machine has not: such an address
-    is shown to them with https, and as it is to the browser.
-    """
-    metafields = _metafields(shop)
-    host = str(metafields.get("stockbell", {}).get("host", {}).get("value", ""))
-    changed = {f"https://{shop.domain}": origin}
-    if host.startswith("http://"):
-        metafields["stockbell"]["host"] = {"value": host.replace("http://", "https://", 1)}
-        changed[metafields["stockbell"]["host"]["value"].rstrip("/")] = host.rstrip("/")
+    """A block with its default settings on a product's page."""
     objects = {
-        "app": {"metafields": metafields},
+        "app": {"metafields": _metafields(shop)},
         "request": {"design_mode": False},
         "product": liquid_product(shop, product, chosen),
     }
     template = _environment(origin).get_template(block, globals=objects)
     html = template.render(block={"settings": _defaults(block)})
-    for before, after in changed.items():
-        html = html.replace(before, after)
-    return html
+    return html.replace(f"https://{shop.domain}", origin)
 
 
 def liquid_product(shop: SimulatedShop, product: Product, chosen: Variant) -> dict[str, Any]:
