@@ -41,6 +41,7 @@ pictures: ## make the README's pictures anew
 	@.ci/setup --test
 	@.venv/bin/python docs/pictures.py
 	@.venv/bin/python docs/widget_pictures.py
+	@.venv/bin/python docs/shopify_pictures.py
 
 clean: ## remove everything that was installed or built (not .stockbell/, which holds data)
 	rm -rf .venv .cache widget/dist widget/node_modules snippets/shopify/node_modules bench/lighthouse/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -206,6 +206,3 @@ class PlatformAdapter(ABC):
         Raises:
             IntegrationError: the platform refused or did not answer.
         """
-
-    def uninstall(self) -> None:
-        """Take back what was installed (webhooks, snippet) where the platform does not do so by itself."""

@@ -224,6 +224,8 @@ class ShopConnection:
     """How the platform knows the shop."""
     access_token: Callable[[], str] = field(default=no_access, repr=False)
     """Gives a token that is good now, renewed if need be; raises IntegrationError."""
+    somebody_waits: bool = False
+    """A person looks at the page: what has to be asked again later is an error."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from integrations import PLATFORMS, platform_adapter
 from plugin import log
-from plugin.domain import catalog, merchants, shops
+from plugin.domain import catalog, installations, merchants, shops
 from plugin.domain.errors import FieldError
 from plugin.domain.shops import Shop
 from plugin.domain.simulation import ScenarioError, simulate
@@ -201,7 +201,7 @@ def shop_remove(shop_id: int) -> None:
     with closing(_runtime()) as runtime:
         found = _shop(runtime, shop_id)
         with runtime.engine.begin() as database:
-            shops.uninstall(database, shop_id, now())
+            installations.remove(database, shop_id, now())
     click.echo(f"{found.name} is removed.")
 
 

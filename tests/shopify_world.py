@@ -127,10 +127,14 @@ class World:
         with self.runtime.engine.begin() as database:
             database.execute(text(f"UPDATE feed_schedule SET due_at = now() WHERE shop_id IN ({preparing})"))
 
+    def change_levels(self, variant_id: str, available: int) -> None:
+        """Stock changes at Shopify, and the webhook is lost."""
+        self.fern.catalog.levels[self.fern.variant(variant_id).item_id][self.warehouse] = available
+
     def change_stock(self, client: FlaskClient, variant_id: str, available: int) -> None:
         """Stock changes at Shopify, and its webhook is handled; nothing is sent yet."""
         item = self.fern.variant(variant_id).item_id
-        self.fern.catalog.levels[item][self.warehouse] = available
+        self.change_levels(variant_id, available)
         assert deliver(client, "inventory_levels/update", b'{"inventory_item_id": %d}' % item).status_code == 202
         jobs.ask_platform(self.known().id)
 

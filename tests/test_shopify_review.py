@@ -625,7 +625,6 @@ def test_no_file_can_be_uploaded() -> None:
 
 SQL = re.compile(r"\b(?:SELECT|INSERT INTO|UPDATE\s+\S*\s*SET|DELETE FROM|SET LOCAL|(?:CREATE|ALTER|DROP) TABLE)\b")
 PUT_INTO_SQL = {
-    "plugin/domain/access.py": {"lock"},
     "plugin/domain/catalog.py": {"columns"},
     "plugin/domain/clock_steps.py": {"table"},
     "plugin/domain/installations.py": {"table.name"},

@@ -20,10 +20,11 @@ from sqlalchemy.exc import OperationalError
 from integrations.base import CatalogReading, PlatformAdapter
 from integrations.errors import IntegrationError, NotReadyError
 from integrations.types import CatalogBookmark, CatalogReport, CatalogVariant, InventoryLevel
-from plugin.db import is_deadlock
+from plugin.db import in_transaction, is_deadlock
 from plugin.domain import overrides, shops, stock
 from plugin.domain.restocks import Released
 from plugin.domain.shops import Shop
+from plugin.domain.stock import StockOutcome
 
 COPY_ROWS = 2000
 STOCK_BATCH = 1000
@@ -131,8 +132,10 @@ class CatalogSync:
             released: list[Released] = []
             with _alone_with_variants(connection, self.shop):
                 self._take(connection, reading, result, released, is_told_by_platform=adapter.capabilities.catalog)
-            self._take_levels(connection, reading, result, released)
+            self._take_levels(reading, result, released)
             result.restocks, result.people = len(released), sum(each.people for each in released)
+            if not reading.complete:
+                raise CatalogError("Only a part of the catalog came. It is taken; the whole is read soon.", "partial")
             return reading.bookmark
 
     def _take(
@@ -149,32 +152,37 @@ class CatalogSync:
             result.state = "unchanged"
         else:
             # A platform that tells its own catalog knows it; a feed is a file that may be broken.
-            missing = reading.complete and (is_told_by_platform or self._refuse_loss(connection))
+            missing = reading.complete and self._refuse_loss(connection, is_told_by_platform=is_told_by_platform)
             taken = take_staged(connection, self.shop, self.clock, is_feed=True, as_of=reading.as_of)
             result.written, result.stock_changes = taken.written, taken.stock_changes
             released += taken.released
         if missing or reading.unchanged:
             released += self._mark_absent(connection, result, seen=not reading.unchanged)
 
-    def _take_levels(
-        self, connection: Connection, reading: CatalogReading, result: SyncResult, released: list[Released]
-    ) -> None:
+    def _take_levels(self, reading: CatalogReading, result: SyncResult, released: list[Released]) -> None:
         """Write stock by location, some variants at a time, each batch its own transaction."""
         for batch in _whole_variants(reading.levels(), LEVELS_BATCH):
-            outcome = stock.apply_levels(connection, self.shop, batch, self.clock())
-            connection.commit()
+            outcome = self._apply(batch)
             result.stock_changes += outcome.changed
             released += outcome.released
 
-    def _refuse_loss(self, connection: Connection) -> bool:
+    def _apply(self, levels: Sequence[InventoryLevel]) -> StockOutcome:
+        return in_transaction(
+            self.engine, lambda database: stock.apply_levels(database, self.shop, levels, self.clock())
+        )
+
+    def _refuse_loss(self, connection: Connection, *, is_told_by_platform: bool) -> bool:
         """Whether variants are missing.
 
         Raises:
             CatalogError: there are none, or more are missing than is believed.
         """
-        if not connection.execute(text("SELECT EXISTS (SELECT FROM staged)")).scalar_one():
-            raise CatalogError("The feed holds no variant that can be used.", "empty")
+        is_empty = not connection.execute(text("SELECT EXISTS (SELECT FROM staged)")).scalar_one()
         known, lost, missing = connection.execute(_COUNT_LOST, {"shop": self.shop.id}).one()
+        if is_empty and (known >= LOSS_FLOOR or not is_told_by_platform):
+            raise CatalogError("The catalog holds no variant that can be used.", "empty")
+        if is_told_by_platform:
+            return bool(missing)
         believed = self.shop.feed_max_loss_percent
         if not self.accept_loss and known >= LOSS_FLOOR and lost * 100 > known * believed:
             raise CatalogError(

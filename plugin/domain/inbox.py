@@ -24,6 +24,7 @@ from integrations.errors import AuthError, IntegrationError, PayloadError
 from integrations.types import DUTIES, CatalogVariant, HintKind, InventoryLevel, Order, ShopFacts, WebhookHint
 from plugin.db import PreparedStatement, in_transaction
 from plugin.domain import access, catalog, installations, personal_data, purchases, reconciliation, stock
+from plugin.domain.restocks import Released
 from plugin.domain.shops import Shop
 from plugin.vault import Vault
 
@@ -75,6 +76,7 @@ class _Read:
     variants: list[CatalogVariant] = field(default_factory=list)
     products: list[str] = field(default_factory=list)
     facts: ShopFacts | None = None
+    released: list[Released] = field(default_factory=list)
 
 
 def receive(  # noqa: PLR0913 (what a webhook is made of)
@@ -211,13 +213,15 @@ class Handler:
 
     def _handle(self, webhook: Webhook) -> Effect:
         """Do what a webhook is about, or write down why it cannot be done now or at all."""
+        began_at = self.clock()
         try:
             return self._apply(webhook, *self._ask(webhook))
         except PayloadError as error:
             self._end_badly(webhook, str(error), wait=None)
         except IntegrationError as error:
             if isinstance(error, AuthError) and error.reason == "not_authorized":
-                access.note_refusal(self.engine, self.shop.id, self.clock())
+                with self.engine.begin() as database:
+                    access.doubt(database, self.shop.id, began_at, self.clock())
             log.info("webhook_waits", shop_id=self.shop.id, reason=error.reason)
             self._end_badly(webhook, str(error), wait=_wait(webhook.attempts, error.retry_after_seconds))
         except OperationalError as error:
@@ -248,15 +252,14 @@ class Handler:
                 read.facts = self.adapter.read_shop()
         if read.products:
             ids = [variant.variant_id for variant in read.variants]
-            read.levels += reconciliation.read(self.adapter.read_inventory, ids, self.clock)
-            catalog.put_variants(self.engine, self.shop, read.variants, self.clock)
+            read.levels += reconciliation.read_variants(self.adapter, ids, self.clock)
+            read.released += catalog.put_variants(self.engine, self.shop, read.variants, self.clock).released
         return hints, read
 
     def _levels(self, hint: WebhookHint) -> list[InventoryLevel]:
-        read = reconciliation.read
         return [
-            *read(self.adapter.read_inventory, hint.variant_ids, self.clock),
-            *read(self.adapter.read_inventory_of_items, hint.item_ids, self.clock),
+            *reconciliation.read_variants(self.adapter, hint.variant_ids, self.clock),
+            *reconciliation.read(self.adapter.read_inventory_of_items, hint.item_ids, self.clock),
         ]
 
     def _apply(self, webhook: Webhook, hints: Sequence[WebhookHint], read: _Read) -> Effect:
@@ -264,7 +267,7 @@ class Handler:
         return in_transaction(self.engine, lambda database: self._apply_in(database, webhook, hints, read))
 
     def _apply_in(self, database: Connection, webhook: Webhook, hints: Sequence[WebhookHint], read: _Read) -> Effect:
-        effect, now = Effect(), self.clock()
+        effect, now = Effect(people=sum(each.people for each in read.released)), self.clock()
         if not _is_ours(database, webhook, self.worker):
             return effect
         if read.products:
@@ -284,9 +287,9 @@ class Handler:
             effect.catalog |= hint.kind is HintKind.CATALOG
             effect.stock |= hint.kind is HintKind.INVENTORY and not (hint.levels or hint.variant_ids or hint.item_ids)
             if hint.kind is HintKind.UNINSTALLED:
-                effect.uninstalled |= installations.uninstall(database, self.shop, hint.occurred_at, now)
+                effect.uninstalled |= installations.uninstall(database, self.shop.id, hint.occurred_at, now)
             if hint.kind in DUTIES:
-                self._do_duty(database, hint, now)
+                self._do_duty(database, webhook, hint, now)
         if effect.catalog and self.adapter.capabilities.catalog:  # it is prepared; it may have been read already
             effect.catalog = catalog.make_due_if_prepared(database, self.shop.id, now)
         elif effect.catalog:
@@ -294,13 +297,14 @@ class Handler:
         database.execute(_DONE, {"id": webhook.id, "now": now})
         return effect
 
-    def _do_duty(self, database: Connection, hint: WebhookHint, now: datetime) -> None:
+    def _do_duty(self, database: Connection, webhook: Webhook, hint: WebhookHint, now: datetime) -> None:
         if hint.kind is HintKind.ERASE_SHOP:
             installations.erase_shop(database, self.shop.id)
         elif hint.person and hint.kind is HintKind.ERASE_PERSON:
             personal_data.erase(database, self.vault, self.shop.id, hint.person, now)
         elif hint.person:
-            personal_data.ask(database, self.vault, self.shop.id, hint.request_id, hint.person, now)
+            request_id = hint.request_id or f"webhook {webhook.id}"
+            personal_data.ask(database, self.vault, self.shop.id, request_id, hint.person, now)
 
     def _end_badly(self, webhook: Webhook, error: str, *, wait: timedelta | None) -> None:
         """Try it again after a while, or (None, or tried often enough) give it up."""

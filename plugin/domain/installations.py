@@ -1,22 +1,24 @@
 """Shops install the application on their platform, change what it may do, remove it, and install it again."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy import Connection, text
 
 from integrations.types import AccessTokens, Location, ShopFacts
 from plugin import models  # noqa: F401 (the tables)
 from plugin.db import metadata
-from plugin.domain import access, shops
+from plugin.domain import access, outbox, shops
 from plugin.domain.errors import FieldError
-from plugin.domain.shops import Shop, normalized_origin
+from plugin.domain.shops import normalized_origin
 from plugin.vault import Vault
 
 INSTALL_LOCK = 7_365_010
 CATALOG_SECONDS = 24 * 3600
 """The whole catalog is read so often; between, webhooks tell what changes."""
 ERASE_MINUTES = 15
+CLOCKS_DIFFER = timedelta(seconds=10)
+"""So far a platform's clock may be behind ours."""
 
 
 def install(  # noqa: PLR0913 (what an installation is made of)
@@ -49,11 +51,9 @@ def install(  # noqa: PLR0913 (what an installation is made of)
             platform_shop_id=platform_shop_id,
             allow_loopback=allow_loopback,
         ).shop_id
-        database.execute(_INSTALL, {"shop": shop_id, "now": now, "seconds": CATALOG_SECONDS})
     else:
         shop_id = int(known.id)
-        if known.uninstalled_at:
-            database.execute(_INSTALL, {"shop": shop_id, "now": now, "seconds": CATALOG_SECONDS})
+    database.execute(_INSTALL, {"shop": shop_id, "now": now, "seconds": CATALOG_SECONDS})
     note_facts(database, shop_id, facts, allow_loopback=allow_loopback)
     access.keep(database, vault, shop_id, tokens, now)
     database.execute(_READ_CATALOG, {"shop": shop_id, "now": now})
@@ -62,7 +62,7 @@ def install(  # noqa: PLR0913 (what an installation is made of)
 
 _NEWEST = text(
     "SELECT id, uninstalled_at FROM shop WHERE platform = :platform AND platform_shop_id = :id"
-    " ORDER BY uninstalled_at DESC NULLS FIRST LIMIT 1"
+    " ORDER BY uninstalled_at DESC NULLS FIRST LIMIT 1 FOR UPDATE"  # one that is being erased is waited for
 )
 _INSTALL = text(
     "UPDATE shop SET uninstalled_at = NULL, installed_at = :now, feed_interval_seconds = :seconds WHERE id = :shop"
@@ -129,19 +129,37 @@ def locations(database: Connection, shop_id: int) -> list[Location]:
 
 def gone(database: Connection, platform: str, platform_shop_id: str) -> int | None:
     """The number of a shop that has removed the application and is not erased yet."""
-    row: RowMapping | None = (
-        database.execute(_NEWEST, {"platform": platform, "id": platform_shop_id}).mappings().first()
-    )
-    return int(row["id"]) if row and row["uninstalled_at"] else None
+    query = "SELECT id FROM shop WHERE platform = :platform AND platform_shop_id = :id AND uninstalled_at IS NOT NULL"
+    row = database.execute(
+        text(f"{query} ORDER BY uninstalled_at DESC LIMIT 1"), {"platform": platform, "id": platform_shop_id}
+    ).first()
+    return int(row.id) if row else None
 
 
-def uninstall(database: Connection, shop: Shop, occurred_at: datetime | None, now: datetime) -> bool:
+def renew(database: Connection, vault: Vault, shop_id: int, tokens: AccessTokens, now: datetime) -> None:
+    """The shop lets the application in anew, as each time that it is opened: news of an uninstallation is old."""
+    database.execute(text("UPDATE shop SET installed_at = :now WHERE id = :id"), {"id": shop_id, "now": now})
+    access.keep(database, vault, shop_id, tokens, now)
+
+
+def uninstall(database: Connection, shop_id: int, occurred_at: datetime | None, now: datetime) -> bool:
     """The shop has removed the application; False when it has installed it again since, and nothing happens."""
     query = text("SELECT FROM shop WHERE id = :id AND installed_at > CAST(:at AS timestamptz)")
-    if occurred_at and database.execute(query, {"id": shop.id, "at": occurred_at}).first() is not None:
+    values = {"id": shop_id, "at": occurred_at + CLOCKS_DIFFER if occurred_at else None}
+    if database.execute(query, values).first() is not None:
         return False
-    shops.uninstall(database, shop.id, now)
+    remove(database, shop_id, now)
     return True
+
+
+def remove(database: Connection, shop_id: int, now: datetime) -> None:
+    """Nothing is sent for a shop any more, and nothing is left open; its lines are kept for the grace time."""
+    values = {"id": shop_id, "now": now}
+    database.execute(text("UPDATE shop SET uninstalled_at = :now WHERE id = :id"), values)
+    database.execute(text("DELETE FROM access_token WHERE shop_id = :id"), values)
+    outbox.withdraw_uninstalled(database, now)
+    close = "UPDATE restock SET closed_at = :now, next_release_at = NULL, close_reason = 'uninstalled'"
+    database.execute(text(f"{close} WHERE shop_id = :id AND closed_at IS NULL"), values)
 
 
 def erase_shop(database: Connection, shop_id: int) -> None:

@@ -107,18 +107,27 @@ def erase(database: Connection, shop_id: int, email: str, now: datetime) -> int:
     key: dict[str, object] = {"shop": shop_id, "address": email.lower()}
     condition = "subscription.shop_id = :shop AND email_key = :address"
     end(database, condition, key, now, _BY_ERASURE)
-    database.execute(text("DELETE FROM suppression WHERE shop_id = :shop AND address = :address"), key)
-    # A webhook that could not be handled is kept as it came.
-    database.execute(
-        text(
-            "UPDATE webhook SET body = '' WHERE shop_id = :shop AND state = 'failed'"
-            " AND position(CAST(:address AS bytea) IN lower(encode(body, 'escape'))::bytea) > 0"
-        ),
-        {**key, "address": email.lower().encode()},
-    )
+    erase_traces(database, shop_id, email.lower(), now)
     forget = f"""
         UPDATE subscription SET email = '', email_key = 'erased ' || id, phone = NULL, page_url = '',
                                 reason = 'erased', link_key = decode(md5(random()::text), 'hex')
          WHERE {condition}
     """  # noqa: S608
     return int(database.execute(text(forget), key).rowcount)
+
+
+def erase_traces(database: Connection, shop_id: int, address: str, now: datetime) -> None:
+    """Forget an address, or a phone number, where it stands beside requests: suppressions, and webhooks as they came.
+
+    A webhook that waits to be handled again is given up.
+    """
+    key = {"shop": shop_id, "address": address, "now": now, "bytes": address.encode()}
+    database.execute(text("DELETE FROM suppression WHERE shop_id = :shop AND address = :address"), key)
+    database.execute(
+        text(
+            "UPDATE webhook SET body = '', state = 'failed', error = 'The person was forgotten.',"
+            " finished_at = coalesce(finished_at, :now) WHERE shop_id = :shop AND state IN ('pending', 'failed')"
+            " AND position(CAST(:bytes AS bytea) IN lower(encode(body, 'escape'))::bytea) > 0"
+        ),
+        key,
+    )

@@ -361,11 +361,21 @@ def try_again(database: Connection, shop_id: int, message_id: int, now: datetime
 
 
 def withdraw_uninstalled(database: Connection, now: datetime) -> None:
-    """End what came back from a worker after its shop was uninstalled; nobody would ever look at it."""
+    """End what shops that were uninstalled still have to send; nobody would ever look at it.
+
+    Who was let out of the line for it goes back to the old place, in case the shop comes back.
+    """
     database.execute(
         text(
-            "UPDATE message SET state = 'skipped', reason = 'uninstalled', finished_at = :now FROM shop"
-            " WHERE message.state = 'pending' AND shop.id = shop_id AND uninstalled_at IS NOT NULL"
+            """
+            WITH withdrawn AS (
+                UPDATE message SET state = 'skipped', reason = 'uninstalled', finished_at = :now FROM shop
+                 WHERE message.state = 'pending' AND shop.id = message.shop_id AND uninstalled_at IS NOT NULL
+                RETURNING subscription_id, kind
+            )
+            UPDATE subscription SET state = 'waiting', reason = '', state_at = :now FROM withdrawn
+             WHERE subscription.id = subscription_id AND kind = 'restock' AND state = 'released'
+            """
         ),
         {"now": now},
     )

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 
 from integrations.types import Person
 from plugin.domain import leaving
+from plugin.domain.addresses import email_key
 from plugin.vault import Vault, VaultError
 
 PURPOSE = "data_request"
@@ -18,7 +19,7 @@ KEPT = timedelta(days=90)
 
 def ask(database: Connection, vault: Vault, shop_id: int, request_id: str, person: Person, now: datetime) -> None:
     """Write down that somebody wants to know; the same request twice is one."""
-    whom = json.dumps([person.email.lower(), person.phone]).encode()
+    whom = json.dumps([email_key(person.email), person.phone]).encode()
     database.execute(
         text(
             "INSERT INTO data_request (shop_id, request_id, sealed, requested_at)"
@@ -48,7 +49,7 @@ def data_file(database: Connection, vault: Vault, shop_id: int, number: int) -> 
 
 def about(database: Connection, shop_id: int, person: Person) -> dict[str, Any]:
     """What is kept about a person, by table."""
-    values = {"shop": shop_id, "email": person.email.lower(), "phone": person.phone}
+    values = {"shop": shop_id, "email": email_key(person.email), "phone": person.phone}
     found: dict[str, Any] = {}
     for name, query in _KEPT.items():
         found[name] = [_plain(dict(row)) for row in database.execute(text(query), values).mappings()]
@@ -85,11 +86,13 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def erase(database: Connection, vault: Vault, shop_id: int, person: Person, now: datetime) -> int:
     """Forget a person, by address and by phone number; returns how many requests to be told there were."""
-    known = {person.email.lower()} - {""}
+    known = {email_key(person.email)} - {""}
     if person.phone:
         query = text("SELECT DISTINCT email_key FROM subscription WHERE shop_id = :shop AND phone = :phone")
         known |= set(database.execute(query, {"shop": shop_id, "phone": person.phone}).scalars())
     forgotten = sum(leaving.erase(database, shop_id, each, now) for each in sorted(known))
+    for address in sorted({person.email.strip().lower(), person.phone} - {"", *known}):  # as the platform writes them
+        leaving.erase_traces(database, shop_id, address, now)
     for row in database.execute(text("SELECT id, sealed FROM data_request WHERE shop_id = :shop"), {"shop": shop_id}):
         try:
             email, phone = json.loads(vault.open(bytes(row.sealed), PURPOSE, shop_id))

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, text
 
 from integrations.types import Order
 from plugin.domain import leaving
+from plugin.domain.addresses import email_key
 from plugin.domain.leaving import Ending
 from plugin.domain.shops import Shop
 
@@ -25,7 +26,7 @@ def record(database: Connection, shop: Shop, orders: Iterable[Order], now: datet
 def _record(database: Connection, shop: Shop, order: Order, now: datetime) -> int:
     values: dict[str, object] = {
         "shop": shop.id,
-        "person": order.email.lower(),
+        "person": email_key(order.email),
         "variants": list(order.variant_ids),
         "ordered_at": order.ordered_at,
     }

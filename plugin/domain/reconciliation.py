@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, text
 from integrations.base import PlatformAdapter
 from integrations.errors import RateLimitedError
 from integrations.types import InventoryLevel
+from plugin.db import in_transaction
 from plugin.domain import stock
 from plugin.domain.shops import Shop
 
@@ -64,10 +65,28 @@ def read_stock(engine: Engine, shop: Shop, adapter: PlatformAdapter, clock: Call
     starts = list(range(0, len(variants), READ_BATCH))
     random.shuffle(starts)
     for start in starts:
-        levels = read(adapter.read_inventory, variants[start : start + READ_BATCH], clock)
-        with engine.begin() as database:
-            released = stock.apply_levels(database, shop, levels, clock()).released
-        yield sum(each.people for each in released)
+        levels = read_variants(adapter, variants[start : start + READ_BATCH], clock)
+        yield _apply(engine, shop, levels, clock)
+
+
+def _apply(engine: Engine, shop: Shop, levels: list[InventoryLevel], clock: Callable[[], datetime]) -> int:
+    """Write what was read; how many people are told."""
+    outcome = in_transaction(engine, lambda database: stock.apply_levels(database, shop, levels, clock()))
+    return sum(each.people for each in outcome.released)
+
+
+def read_variants(
+    adapter: PlatformAdapter, variant_ids: Sequence[str], clock: Callable[[], datetime]
+) -> list[InventoryLevel]:
+    """The stock of some variants; of one that the platform no longer knows there is none.
+
+    Raises:
+        IntegrationError: the platform does not answer.
+    """
+    asked_at = clock()
+    levels = read(adapter.read_inventory, variant_ids, clock)
+    told = {level.variant_id for level in levels}
+    return levels + [InventoryLevel(each, None, 0, asked_at) for each in variant_ids if each not in told]
 
 
 def read(ask: Ask, ids: Sequence[str], clock: Callable[[], datetime]) -> list[InventoryLevel]:

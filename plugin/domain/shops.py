@@ -220,17 +220,6 @@ def on_platforms(database: Connection, platforms: Sequence[str]) -> list[int]:
     return list(database.execute(query, {"platforms": list(platforms)}).scalars())
 
 
-def uninstall(database: Connection, shop_id: int, now: datetime) -> None:
-    """The shop has removed the application: nothing is sent for it any more, and nothing is left open."""
-    values = {"id": shop_id, "now": now}
-    database.execute(text("UPDATE shop SET uninstalled_at = :now WHERE id = :id"), values)
-    withdraw = "UPDATE message SET state = 'skipped', reason = 'uninstalled', finished_at = :now"
-    database.execute(text(f"{withdraw} WHERE shop_id = :id AND state = 'pending'"), values)
-    database.execute(text("DELETE FROM access_token WHERE shop_id = :id"), values)
-    close = "UPDATE restock SET closed_at = :now, next_release_at = NULL, close_reason = 'uninstalled'"
-    database.execute(text(f"{close} WHERE shop_id = :id AND closed_at IS NULL"), values)
-
-
 def webhook_secret(secret_key: str, shop: Shop) -> str:
     """What signs a shop's own webhooks, `whsec_...`: made from the installation's secret key and stored nowhere."""
     content = b"stockbell webhook\0%d\0" % shop.id + shop.public_key.encode()

@@ -180,11 +180,13 @@ def _have_webhooks_sent(runtime: Runtime, shop: Shop, adapter: PlatformAdapter) 
 
 @contextmanager
 def _again_later(shop_id: int) -> Iterator[None]:
+    began_at = now()
     try:
         yield
     except AuthError as error:
         if error.reason == "not_authorized":
-            access.note_refusal(current().runtime.engine, shop_id, now())
+            with current().runtime.engine.begin() as database:
+                access.doubt(database, shop_id, began_at, now())
         log.warning("platform_refuses", shop_id=shop_id, reason=error.reason, error=str(error))
     except IntegrationError as error:
         log.warning("platform_not_reached", shop_id=shop_id, reason=error.reason, error=str(error))

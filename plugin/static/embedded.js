@@ -28,10 +28,12 @@
   document.addEventListener("submit", (event) => {
     const form = /** @type {HTMLFormElement} */ (event.target);
     event.preventDefault();
+    if (form.hasAttribute("data-sent")) {
+      return; // pressed twice
+    }
     const body = new FormData(form, event.submitter);
-    const button = /** @type {HTMLButtonElement | null} */ (event.submitter);
-    button?.setAttribute("aria-disabled", "true");
-    const done = () => button?.removeAttribute("aria-disabled");
+    form.setAttribute("data-sent", "");
+    const done = () => form.removeAttribute("data-sent");
     if (form.method === "post") {
       void show(form.action, { method: "POST", body: new URLSearchParams(/** @type {any} */ (body)) }).finally(done);
     } else {

@@ -33,12 +33,13 @@ class Running:
     password: str
 
 
-def start_demo(home: Path) -> Running:
-    port = free_port()
+def start_stockbell(home: Path, *words: str) -> tuple[subprocess.Popen[str], str]:
+    """`stockbell up ...` on a free port; returns it and what it has printed once it runs."""
     environment = {name: value for name, value in os.environ.items() if not name.endswith(("BASE_URL", "_URL"))}
+    own = {"STOCKBELL_HOME": str(home), "STOCKBELL_PORT": str(free_port()), "STOCKBELL_WEB_PROCESSES": "1"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "plugin.cli", "up", "--demo"],
-        env={**environment, "STOCKBELL_HOME": str(home), "STOCKBELL_PORT": str(port), "STOCKBELL_WEB_PROCESSES": "1"},
+        [sys.executable, "-m", "plugin.cli", *words],
+        env={**environment, **own},
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -50,7 +51,12 @@ def start_demo(home: Path) -> Running:
         line = process.stdout.readline()
         assert line, f"it ended: {said}"
         said += line
-    urls = re.findall(r"http://\S+", said[said.index("Stockbell runs") :])
+    return process, said[said.index("Stockbell runs") :]
+
+
+def start_demo(home: Path) -> Running:
+    process, said = start_stockbell(home, "up", "--demo")
+    urls = re.findall(r"http://\S+", said)
     account = re.search(r"sign in as (\S+) with the password (\S+)", said)
     assert account
     return Running(process, home, *urls[:3], account[1], account[2])

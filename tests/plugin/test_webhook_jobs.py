@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 import integrations
 from integrations.types import HintKind, InventoryLevel, WebhookHint
 from plugin import jobs, queues, scheduler
-from plugin.domain import inbox, shops, stock
+from plugin.domain import inbox, installations, shops, stock
 from plugin.domain.inbox import Handler
 from plugin.domain.shops import Shop
 from plugin.jobs import context
@@ -206,7 +206,7 @@ def test_the_sweep_rings_for_what_is_due_or_was_claimed_long_ago(runtime: Runtim
         )
         query = "UPDATE webhook SET lease_until = now() - interval '1 s' WHERE shop_id = :id"
         database.execute(text(query), {"id": dead.id})
-        shops.uninstall(database, gone.id, now())
+        installations.remove(database, gone.id, now())
 
     scheduler.sweep(runtime)
 
@@ -237,7 +237,7 @@ def test_the_inbox_of_a_shop_that_is_gone_is_closed(
 ) -> None:
     put(engine, shop, stock_body(3))
     with engine.begin() as database:
-        shops.uninstall(database, shop.id, now())
+        installations.remove(database, shop.id, now())
 
     jobs.handle_webhooks(shop.id)
 

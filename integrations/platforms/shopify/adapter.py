@@ -9,7 +9,7 @@ from integrations.base import Capabilities, CatalogReading, PlatformAdapter
 from integrations.errors import PayloadError, RejectedError, SignatureError
 from integrations.platforms.shopify import catalog, documents, stock, tokens, webhooks
 from integrations.platforms.shopify.app import ShopifyApp, checked_domain, legacy_id
-from integrations.platforms.shopify.graphql import TOO_DEAR, AdminAPI
+from integrations.platforms.shopify.graphql import AT_ONCE, MOST_TRIES, TOO_DEAR, AdminAPI
 from integrations.types import (
     AccessTokens,
     CatalogBookmark,
@@ -50,8 +50,10 @@ class ShopifyAdapter(PlatformAdapter):
         Raises:
             IntegrationError: there is none.
         """
-        shop = self.connection.platform_shop_id
-        return AdminAPI(self.http, self.app, shop, self.connection.access_token())
+        connection = self.connection
+        most_tries = AT_ONCE if connection.somebody_waits else MOST_TRIES
+        shop, token = connection.platform_shop_id, connection.access_token()
+        return AdminAPI(self.http, self.app, shop, token, most_tries=most_tries)
 
     def read_catalog(self, bookmark: CatalogBookmark | None = None) -> CatalogReading:
         """The file that Shopify has prepared; asks for it first, and the caller asks again.
@@ -145,11 +147,17 @@ class ShopifyAdapter(PlatformAdapter):
         for each in there:
             if each["topic"] not in wanted or each["uri"] != address:
                 api.execute(documents.DELETE_WEBHOOK, {"id": each["id"]})
-        for topic in wanted.keys() - {each["topic"] for each in there if each["uri"] == address}:
+        refusals = []
+        for topic in sorted(wanted.keys() - {each["topic"] for each in there if each["uri"] == address}):
             webhook: dict[str, Any] = {"uri": address, "format": "JSON"}
             if wanted[topic] == "orders/create":
                 webhook["includeFields"] = webhooks.ORDER_FIELDS
-            api.execute(documents.CREATE_WEBHOOK, {"topic": topic, "webhook": webhook})
+            try:
+                api.execute(documents.CREATE_WEBHOOK, {"topic": topic, "webhook": webhook})
+            except RejectedError as error:  # one that is refused must not keep us from the others
+                refusals.append(error)
+        if refusals:
+            raise refusals[0]
 
     def install_snippet(self, host: str, public_key: str, *, oversold: str = "hide") -> SnippetInstallation:
         """Tell the theme app extension which shop it is in; the merchant switches it on in the theme editor."""

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from integrations.base import CatalogReading
 from integrations.errors import NotReadyError, PayloadError, RejectedError
@@ -67,9 +67,10 @@ def newest_file(api: AdminAPI, bookmark: CatalogBookmark | None, now: datetime) 
     if newest and not _is_old(newest, bookmark, now):
         url = newest["url"] or newest["partialDataUrl"] or ""
         is_whole = newest["status"] == "COMPLETED"
-        if is_whole or url:
+        is_fresh = _moment(newest["completedAt"] or newest["createdAt"]) + FAILURE_STANDS > now
+        if is_whole or (url and is_fresh):
             return BulkFile(newest["id"], datetime.fromisoformat(newest["createdAt"]), url, complete=is_whole)
-        if _moment(newest["completedAt"] or newest["createdAt"]) + FAILURE_STANDS > now:
+        if is_fresh:
             code = str(newest["errorCode"] or newest["status"]).lower()
             raise RejectedError(f"Shopify could not export the catalog ({code}).", reason="bulk_failed")
     _ask_for_file(api)
@@ -102,7 +103,7 @@ class BulkReading(CatalogReading):
     """Variants, and then their stock, from a file of one JSON object a line, in any order."""
 
     def __init__(self, http: HTTPClient, file: BulkFile) -> None:
-        """Nothing is fetched before the first variant is asked for."""
+        """Nothing is fetched before it is entered."""
         self.complete = file.complete
         self.as_of = file.asked_at
         self.bookmark = CatalogBookmark(etag=file.operation_id)
@@ -111,13 +112,21 @@ class BulkReading(CatalogReading):
         self._file = file
         self._folder = tempfile.TemporaryDirectory(prefix="stockbell-bulk-")
 
+    def __enter__(self) -> Self:
+        """Fetch the file, before anybody waits for its first row."""
+        try:
+            self._fetch()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
     def close(self) -> None:
         """Take the parts away."""
         self._folder.cleanup()
 
     def __iter__(self) -> Iterator[CatalogVariant]:
         """Each variant once."""
-        self._fetch()
         for variants, _ in self._parts():
             for row in variants:
                 self.report.rows += 1

@@ -13,6 +13,7 @@ from integrations.http import HTTPClient, Response, status_error
 from integrations.platforms.shopify.app import API_VERSION, ShopifyApp
 
 MOST_TRIES = 5
+AT_ONCE = 1
 TOO_DEAR = "too_dear"
 MOST_WAIT_SECONDS = 30.0
 LEAST_WAIT_SECONDS = 0.5
@@ -30,6 +31,7 @@ class AdminAPI:
         shop: str,
         access_token: str,
         *,
+        most_tries: int = MOST_TRIES,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Ask nothing yet.
@@ -39,10 +41,12 @@ class AdminAPI:
             app: who asks.
             shop: a checked domain.
             access_token: the shop's.
+            most_tries: how often a request is made that cannot be paid yet.
             sleep: waits so many seconds; for tests.
         """
         self.http = http
         self.sleep = sleep
+        self._most_tries = most_tries
         self._address = app.address(shop, f"/admin/api/{API_VERSION}/graphql.json")
         self._headers = {"X-Shopify-Access-Token": access_token, "Accept": "application/json"}
 
@@ -55,15 +59,16 @@ class AdminAPI:
             RejectedError: the request is wrong, or a mutation says what is (`userErrors`).
             IntegrationError: Shopify does not answer properly.
         """
-        for is_last in [False] * (MOST_TRIES - 1) + [True]:
+        tries = 0
+        while True:
             try:
                 return self._ask(document, variables or {})
             except RateLimitedError as error:
+                tries += 1
                 wait = error.retry_after_seconds or LEAST_WAIT_SECONDS
-                if is_last or wait > MOST_WAIT_SECONDS:
+                if tries >= self._most_tries or wait > MOST_WAIT_SECONDS:
                     raise
                 self.sleep(max(wait, LEAST_WAIT_SECONDS))
-        raise AssertionError("the last try either answers or raises")
 
     def _ask(self, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         answer = self.http.request(

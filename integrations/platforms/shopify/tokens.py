@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from integrations.errors import AuthError, PayloadError
-from integrations.http import HTTPClient
+from integrations.errors import AuthError, PayloadError, ServerError
+from integrations.http import HTTPClient, Response
 from integrations.platforms.shopify.app import ShopifyApp
 from integrations.platforms.shopify.graphql import answer_error
 from integrations.types import AccessTokens
@@ -64,10 +64,21 @@ def _ask(http: HTTPClient, app: ShopifyApp, shop: str, asked: Mapping[str, str],
         raise_for_status=False,
     )
     if answer.status in {400, 401, 403}:
+        if not _is_oauths(answer):  # a firewall's, perhaps: it says nothing about the shop
+            raise ServerError("Shopify's answer cannot be understood.")
         raise AuthError("Shopify gives no access to this shop: open the app in the shop's admin again.")
     if not 200 <= answer.status < 300:
         raise answer_error(answer)
     return _tokens(answer.json(), now)
+
+
+def _is_oauths(answer: Response) -> bool:
+    """Whether it is OAuth that refuses: it says why (RFC 6749, 5.2)."""
+    try:
+        told = answer.json()
+    except PayloadError:
+        return False
+    return isinstance(told, dict) and isinstance(told.get("error"), str)
 
 
 def _tokens(told: Any, now: datetime) -> AccessTokens:

@@ -15,6 +15,7 @@ from plugin.domain.errors import FieldError
 from plugin.domain.shops import Shop
 from plugin.runtime import now
 from plugin.snippet_check import Finding, check_page, is_well
+from plugin.vault import VaultError
 from plugin.web import actions, limits
 from plugin.web.errors import APIError
 from plugin.web.merchant.door import enter, visitor
@@ -153,8 +154,11 @@ def data_file(shop: Shop, number: int) -> ResponseReturnValue:
     """What is kept about the person of a data request, as a file."""
     if number > MOST_NUMBER:
         abort(404)
-    with runtime().engine.connect() as database:
-        found = personal_data.data_file(database, runtime().vault, shop.id, number)
+    try:
+        with runtime().engine.connect() as database:
+            found = personal_data.data_file(database, runtime().vault, shop.id, number)
+    except VaultError as error:
+        raise APIError(410, f"Whom this request is about cannot be read any more: {error}") from error
     if found is None:
         abort(404)
     content = json.dumps(found, ensure_ascii=False, indent=2)

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from integrations.errors import IntegrationError, SignatureError
 from integrations.platforms.shopify import tokens
 from integrations.platforms.shopify.app import NEEDED, Claims, checked_domain
-from plugin.domain import access, shops
+from plugin.domain import access, installations, shops
 from plugin.domain.shops import Shop
 from plugin.runtime import now
 from plugin.web.merchant import pages
@@ -45,15 +45,20 @@ def door() -> Visitor | ResponseReturnValue:
     """Let in who has a session token; the shop is taken in when it is new, or has been away."""
     token = _token()
     if not token and request.method == "GET":
-        return render_template("shopify/empty.html"), 401
+        return _empty()
     try:
         claims = shopify_app().claims(f"Bearer {token}")
     except SignatureError:
-        return render_template("shopify/empty.html"), 401
+        return _empty()
     g.shopify_shop = claims.shop
     g.csrf_valid = True  # no foreign page can send such a header, so forms need no token of their own
     shop = _shop(claims, token)
     return Visitor([shop], f"Shopify user {claims.user_id}", is_embedded=True)
+
+
+def _empty() -> ResponseReturnValue:
+    """A page that fetches the real one; App Bridge repeats a fetch that came too late with a fresh token."""
+    return render_template("shopify/empty.html"), 401, {"X-Shopify-Retry-Invalid-Session-Request": "1"}
 
 
 def _token() -> str:
@@ -72,14 +77,19 @@ def _shop(claims: Claims, token: str) -> Shop:
     with runtime().engine.connect() as database:
         shop = shops.by_platform(database, PLATFORM, claims.shop)
         is_granted = shop is not None and access.is_granted(database, shop.id, frozenset(NEEDED))
-    if shop and is_granted:
-        if "id_token" in request.args:  # the app was opened: whether all is in its place is looked at again
-            runtime().doorbell.connect(shop.id)
+    if shop and is_granted and "id_token" not in request.args:
         return shop
     try:
         granted = tokens.exchange(runtime().http, shopify_app(), claims.shop, token, now())
     except IntegrationError as error:
+        if shop and is_granted and not error.permanent:  # it works without, for now
+            return shop
         raise not_taken_in(claims.shop, error) from error
+    if shop and is_granted and granted.scopes.issuperset(NEEDED):  # the app was opened: perhaps it was away meanwhile
+        with runtime().engine.begin() as database:
+            installations.renew(database, runtime().vault, shop.id, granted, now())
+        runtime().doorbell.connect(shop.id)
+        return shop
     shop_id = take_in(claims.shop, granted)
     with runtime().engine.connect() as database:
         found = shops.by_id(database, shop_id)

@@ -82,6 +82,7 @@ def take_in(shop: str, granted: AccessTokens) -> int:
         credentials=runtime().app_credentials(PLATFORM),
         platform_shop_id=shop,
         access_token=lambda: granted.access_token,
+        somebody_waits=True,
     )
     try:
         facts = platform_adapter(PLATFORM)(connection, runtime().http).read_shop()

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 
 from integrations.channels.base import Channel, ChannelConnection, Envelope, SendResult
 from integrations.types import Order
-from plugin.domain import flows, leaving, outbox, overview, purchases, restocks, shops, timeline
+from plugin.domain import flows, installations, leaving, outbox, overview, purchases, restocks, shops, timeline
 from plugin.domain.delivery import Courier
 from plugin.domain.errors import FieldError
 from plugin.domain.flows import Flow, FlowMessage
@@ -459,7 +459,7 @@ def test_nothing_is_left_open_of_a_shop_that_was_uninstalled(engine: Engine) -> 
     join(engine, shop, PERSON, "bob@x.example")
     set_stock(engine, shop, 1)
     with engine.begin() as database:
-        shops.uninstall(database, shop.id, now())
+        installations.remove(database, shop.id, now())
 
     with engine.connect() as database:
         assert messages(engine, shop) == [(PERSON, "skipped", "uninstalled")]

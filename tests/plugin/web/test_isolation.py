@@ -46,13 +46,14 @@ COVERED_HERE = {
     "hosted_form.post_hosted_form",
 }
 COVERED_BY_THE_MERCHANT_PAGES_TESTS = {
-    f"merchant.{name}"
-    for name in ("sign_in", "sign_out", "home", "shop_page", "settings", "notify_now", "try_again", "sync", "check")
-}
+    f"merchant.{name}" for name in ("home", "shop_page", "settings", "notify_now", "try_again", "sync", "check")
+} | {f"merchant.{name}" for name in ("subscribers", "hide_welcome", "data_file")}
 COVERED_BY_THE_WEBHOOKS_TESTS = {"webhooks.Webhooks"}
 COVERED_BY_THE_SHOPPER_EVENTS_TESTS = {"storefront.Events"}
 WITHOUT_A_SHOP = {
     "front_door",
+    "account.sign_in",
+    "account.sign_out",
     "static",
     "widget.asset",
     "api-docs.openapi_json",

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, create_engine, text
 from werkzeug.test import TestResponse
 
 from plugin import create_app, db, partitions, queues
-from plugin.domain import shops
+from plugin.domain import installations, shops
 from plugin.runtime import Runtime, now
 from plugin.settings import Settings
 from plugin.web import webhooks
@@ -146,7 +146,7 @@ def test_a_shop_that_was_uninstalled_is_not_found_though_it_is_remembered(
     given = headers(runtime, shop, BODY)
     client.post(PATH, data=BODY, headers=given)
     with engine.begin() as database:
-        shops.uninstall(database, shop.id, now())
+        installations.remove(database, shop.id, now())
 
     assert_error(client.post(PATH, data=BODY, headers={**given, "Webhook-Id": "2"}), 401, "bad_signature")
     later = client.post(PATH, data=BODY, headers=given)

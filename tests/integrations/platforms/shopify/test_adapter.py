@@ -1,7 +1,7 @@
 """The shop as Shopify tells it, what is installed there, and what its refusals mean."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,9 @@ from integrations import platform_adapter
 from integrations.base import Capabilities
 from integrations.errors import AuthError, IntegrationError, RejectedError, ServerError, UnreachableError
 from integrations.http import HTTPClient
+from integrations.platforms.shopify import documents
 from integrations.platforms.shopify.adapter import ShopifyAdapter
+from integrations.platforms.shopify.graphql import AdminAPI
 from integrations.platforms.shopify.webhooks import ORDER_FIELDS, TOPICS, enum_of
 from integrations.types import Location, ShopConnection
 from tests.platforms.shopify import SCOPES, Shopify, SimulatedShop
@@ -285,6 +287,25 @@ def test_after_the_app_was_taken_away_nothing_is_told(
     for call in CALLS.values():
         with pytest.raises(IntegrationError):
             call(adapter)
-    adapter.uninstall()  # Shopify has done so
     assert not shop.webhooks
     assert not shop.metafields
+
+
+def test_one_topic_that_is_refused_keeps_nobody_from_the_others(
+    adapter: ShopifyAdapter, shopify: Shopify, shop: SimulatedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Orders are protected customer data: their topic may be refused though the scope was granted."""
+    shopify.change_scopes(FERN, SCOPES | {"read_orders"})
+    told, refused = AdminAPI.execute, {"APP_UNINSTALLED", "ORDERS_CREATE"}
+
+    def execute(self: AdminAPI, document: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        if document == documents.CREATE_WEBHOOK and (variables or {})["topic"] in refused:
+            raise RejectedError("You cannot create a webhook subscription with this topic.")
+        return told(self, document, variables)
+
+    monkeypatch.setattr(AdminAPI, "execute", execute)
+
+    with pytest.raises(RejectedError):
+        adapter.register_webhooks("https://stockbell.example/webhooks/shopify")
+
+    assert len(shop.webhooks) == len(TOPICS) - 2

@@ -7,6 +7,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import Connection, Engine, text
 from werkzeug.test import TestResponse
 
+from integrations.types import Person
+from plugin.domain import personal_data
+from plugin.runtime import now
+from plugin.vault import Vault
 from tests.factories import ShopKeys, change, join, load, make_shop, messages, set_stock, states
 from tests.plugin.web.support import rows, visible_text
 
@@ -304,11 +308,16 @@ def test_the_feed_can_be_read_on_demand(signed_in: FlaskClient, engine: Engine, 
 def test_another_merchants_shop_is_not_found(signed_in: FlaskClient, engine: Engine, merchant: ShopKeys) -> None:
     other = make_shop(engine, name="Moss", domain="https://moss.example", feed="https://moss.example/feed")
     number = dead_message(engine, other)
+    with engine.begin() as database:
+        personal_data.ask(database, Vault("k" * 40), other.id, "9", Person("ann@example.com"), now())
+        asked = database.execute(text("SELECT id FROM data_request")).scalar_one()
     before = rows(engine)
     base = f"/merchant/shops/{other.id}"
 
-    assert signed_in.get(f"{base}/").status_code == 404
-    for path in ("settings", "notify-now", "sync", "check-page", f"messages/{number}/try-again"):
+    for path in ("", "subscribers", f"data-requests/{asked}"):
+        assert signed_in.get(f"{base}/{path}").status_code == 404
+    assert signed_in.get(f"/merchant/shops/{merchant.id}/data-requests/{asked}").status_code == 404
+    for path in ("settings", "notify-now", "sync", "check-page", "hide-welcome", f"messages/{number}/try-again"):
         assert send(signed_in, f"{base}/{path}", {**SETTINGS, "variant_id": "v1"}).status_code == 404
     own = f"/merchant/shops/{merchant.id}/messages/{number}/try-again"
     assert send(signed_in, own).status_code == 404
@@ -338,3 +347,15 @@ def test_what_feeds_and_shoppers_write_is_escaped(signed_in: FlaskClient, engine
 
     assert "<img src=x" not in page
     assert "<script>" not in page
+
+
+def test_subscribers_are_listed_with_what_they_asked_for(
+    signed_in: FlaskClient, engine: Engine, merchant: ShopKeys
+) -> None:
+    join(engine, merchant, "a@example.com")
+
+    page = visible_text(signed_in.get(f"/merchant/shops/{merchant.id}/subscribers").text)
+
+    assert "a@example.com Linen shirt Size v1 waiting" in page
+    assert "There is no further page." in signed_in.get(f"/merchant/shops/{merchant.id}/subscribers?after=9999").text
+    assert signed_in.get(f"/merchant/shops/{merchant.id}/subscribers?after={'9' * 40}").status_code == 200

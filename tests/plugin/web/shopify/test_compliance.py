@@ -12,6 +12,7 @@ from sqlalchemy import text
 from plugin.db import metadata
 from plugin.domain import personal_data
 from plugin.runtime import now
+from plugin.vault import Vault
 from tests.plugin.web.support import rows
 from tests.shopify_world import FERN, MOSS, SECRET, World, deliver, signed_headers
 
@@ -93,6 +94,65 @@ def test_p4_a_person_is_forgotten_by_phone_number_alone(ready: World, client: Fl
     ready.work()
 
     assert PERSON.lower() not in everything(ready)
+
+
+def test_p4_a_person_is_forgotten_however_the_address_is_written(installed: World, client: FlaskClient) -> None:
+    installed.settle()
+    path = f"/api/v1/storefront/{installed.known().public_key}/subscriptions"
+    written = "Ann@Bücher.example"
+    assert client.post(path, json={"variant_id": installed.variants[0], "email": written}).status_code == 202
+    assert "xn--bcher-kva" in everything(installed)
+
+    deliver(client, "customers/redact", told("customers/redact", email=written))
+    installed.work()
+
+    assert "xn--bcher-kva" not in everything(installed)
+
+
+def test_p4_a_webhook_that_waits_to_be_handled_again_is_forgotten_too(ready: World, client: FlaskClient) -> None:
+    order = {"id": 1, "email": PERSON, "created_at": now().isoformat(), "line_items": []}
+    deliver(client, "orders/create", json.dumps(order).encode())
+    with ready.runtime.engine.begin() as database:
+        database.execute(text("UPDATE webhook SET due_at = now() + interval '1 hour' WHERE state = 'pending'"))
+
+    deliver(client, "customers/redact", told("customers/redact"))
+    ready.work()
+
+    assert PERSON.lower() not in everything(ready)
+
+
+def test_p4_another_shops_data_request_is_not_found(ready: World, client: FlaskClient) -> None:
+    ready.shopify.add_shop(MOSS, name="Moss")
+    assert client.get("/shopify/", headers=ready.bearer(MOSS)).status_code == 200
+    deliver(client, "customers/data_request", told("customers/data_request"))
+    ready.work()
+    ((number,),) = ready.query("SELECT id FROM data_request")
+
+    answer = client.get(f"/shopify/shops/{ready.known(MOSS).id}/data-requests/{number}", headers=ready.bearer(MOSS))
+
+    assert answer.status_code == 404
+
+
+def test_p4_requests_without_a_number_are_each_kept(ready: World, client: FlaskClient) -> None:
+    for person in ("a@example.com", "b@example.com"):
+        body = json.dumps({"shop_domain": FERN, "customer": {"email": person}}).encode()
+        deliver(client, "customers/data_request", body)
+    ready.work()
+
+    assert ready.query("SELECT count(*) FROM data_request") == [(2,)]
+
+
+def test_a_data_request_under_another_secret_key_is_said_to_be_lost(ready: World, client: FlaskClient) -> None:
+    deliver(client, "customers/data_request", told("customers/data_request"))
+    ready.work()
+    ((number,),) = ready.query("SELECT id FROM data_request")
+    headers = ready.bearer()
+    ready.runtime.__dict__["vault"] = Vault("x" * 40)
+
+    answer = client.get(f"/shopify/shops/{ready.known().id}/data-requests/{number}", headers=headers)
+
+    assert answer.status_code == 410
+    assert "STOCKBELL_SECRET_KEY" in answer.text
 
 
 def test_p4_a_data_request_gives_a_file_with_every_row(ready: World, client: FlaskClient) -> None:

@@ -9,7 +9,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from plugin import jobs
+from plugin.domain import access
 from plugin.runtime import now
+from plugin.vault import Vault
 from tests.plugin.web.support import rows
 from tests.shopify_world import FERN, MOSS, World, deliver
 
@@ -208,13 +210,101 @@ def test_a_shop_whose_access_was_refused_is_let_in_anew_when_the_app_is_opened(
     installed.settle()
     installed.fern.pairs.clear()  # as after an uninstallation of which we never heard
 
-    installed.runtime.doorbell.reconcile(installed.known().id)
-    installed.work()
+    for _ in range(2):  # the first finds out that the token is not taken, the second that it cannot be renewed
+        installed.runtime.doorbell.connect(installed.known().id)
+        installed.work()
     assert installed.query("SELECT refused_at IS NOT NULL FROM access_token") == [(True,)]
+    page = client.get("/shopify/shops/1/", headers=installed.bearer())
+    assert page.status_code == 200, "a page that is fetched lets it in, too"
 
     answer = client.get("/shopify/", headers=installed.bearer())
     assert answer.status_code == 200
     assert installed.query("SELECT refused_at FROM access_token") == [(None,)]
+
+
+def test_p11_who_was_let_out_of_the_line_when_the_shop_went_is_told_when_it_is_back(
+    installed: World, client: FlaskClient
+) -> None:
+    installed.settle()
+    blue = installed.variants[0]
+    join(installed, client, blue)
+    installed.change_stock(client, blue, 5)
+    assert installed.query("SELECT state FROM subscription") == [("released",)]
+    uninstall(client)
+    jobs.ask_platform(installed.known().id)
+    installed.work()
+    assert installed.query("SELECT state FROM subscription") == [("waiting",)]
+
+    installed.shopify.install(FERN)
+    assert client.get("/shopify/", headers=installed.bearer()).status_code == 200
+    installed.settle()
+    for available in (0, 5):
+        installed.change_stock(client, blue, available)
+    installed.settle()
+
+    assert sorted(installed.query("SELECT state FROM message")) == [("sent",), ("skipped",)]
+
+
+def test_p11_a_shop_that_is_back_before_the_news_of_its_going_stays(installed: World, client: FlaskClient) -> None:
+    installed.settle()
+    went_at = now() - timedelta(seconds=30)
+    installed.shopify.uninstall(FERN)
+    installed.shopify.install(FERN)
+    token = installed.shopify.session_token(FERN)
+    assert client.get("/shopify/", query_string={"id_token": token, "shop": FERN}).status_code == 200
+
+    uninstall(client, at=went_at)
+    installed.work()
+
+    installed.known()
+    jobs.connect(installed.known().id)
+    assert installed.query("SELECT refused_at FROM access_token") == [(None,)]
+
+
+def test_a_new_secret_key_costs_one_opening_of_the_app(installed: World, client: FlaskClient) -> None:
+    installed.settle()
+    installed.runtime.__dict__["vault"] = Vault("x" * 40)
+
+    jobs.connect(installed.known().id)
+    assert installed.query("SELECT refused_at IS NOT NULL FROM access_token") == [(True,)]
+    assert client.get("/shopify/", headers=installed.bearer()).status_code == 200
+
+    installed.shopify.requests.clear()
+    jobs.connect(installed.known().id)
+    assert installed.shopify.requests
+
+
+def test_a_token_that_is_not_taken_is_renewed_first(installed: World) -> None:
+    installed.settle()
+    shop_id = installed.known().id
+    (pair, *_) = installed.fern.pairs
+    pair.access_token = "shpat_changed"  # the access token alone is no longer good
+
+    jobs.connect(shop_id)
+    jobs.connect(shop_id)
+
+    assert installed.query("SELECT refused_at FROM access_token") == [(None,)]
+    assert installed.query("SELECT expires_at > now() FROM access_token") == [(True,)]
+
+
+def test_a_callback_without_any_state_is_refused(world: World, client: FlaskClient) -> None:
+    """Signed by Shopify, but nobody here has asked for it."""
+    away = client.get("/install/shopify/", query_string={"shop": FERN}).headers["Location"]
+    back = urlsplit(grant(world, away.replace("state=", "other=")))
+    stranger = client.application.test_client()
+
+    assert stranger.get(f"{back.path}?{back.query}").status_code in {400, 401}
+    assert world.shop() is None
+
+
+def test_a_shop_that_no_longer_grants_everything_is_asked_again(installed: World, client: FlaskClient) -> None:
+    installed.settle()
+    installed.fern.scopes = installed.fern.scopes - {"read_locations"}
+    assert deliver(client, "app/scopes_update", b'{"current": []}').status_code == 202
+    with installed.runtime.engine.begin() as database:
+        access.note_scopes(database, installed.known().id, frozenset(installed.fern.scopes))
+
+    assert client.get("/shopify/", headers=installed.bearer()).status_code == 403
 
 
 def test_without_an_app_there_are_no_pages_for_shopify(unregistered: FlaskClient) -> None:

@@ -110,6 +110,21 @@ def test_a_variants_state_is_told_through_the_proxy(ready: World, client: FlaskC
     assert answer.json == {"variant_id": ready.variants[0], "available": False, "waiting": 0}
 
 
+def test_behind_a_proxy_of_our_own_visitors_are_still_told_apart(
+    ready: World, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then the last address in the header is Shopify's."""
+    settings = replace(ready.runtime.settings, subscribe_limit=1, trusted_proxies=1)
+    monkeypatch.setattr(ready.runtime, "settings", settings)
+    found = []
+    for number in range(3):
+        headers = {"X-Forwarded-For": f"203.0.113.{number}, 198.51.100.1"}
+        body = {"email": f"p{number}@example.com"}
+        found.append(ask(ready, client, signed(), body=body, headers=headers).status_code)
+
+    assert found == [202, 202, 202]
+
+
 def test_visitors_are_counted_each_by_themselves(ready: World, client: FlaskClient) -> None:
     """All come from Shopify's address; only what they bring along tells them apart."""
     ready.runtime.settings = replace(ready.runtime.settings, subscribe_limit=2)
