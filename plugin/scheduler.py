@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from integrations import PLATFORMS, platform_adapter
 from integrations.base import Capabilities
 from plugin import partitions
-from plugin.domain import catalog, clock_steps, inbox, outbox, overview, personal_data, reconciliation, shops
+from plugin.domain import catalog_schedule, clock_steps, inbox, outbox, overview, personal_data, reconciliation, shops
 from plugin.runtime import Runtime, now
 
 log = structlog.get_logger(__name__)
@@ -92,7 +92,7 @@ def tick(runtime: Runtime, give_sign: GiveSign = lambda: None) -> None:
     moment = now()
     with runtime.engine.begin() as database:
         releases = _shops_with_release_due(database)
-        feeds = catalog.shops_due(database, moment, _able(lambda can: can.catalog))
+        feeds = catalog_schedule.shops_due(database, moment, _able(lambda can: can.catalog))
     runtime.doorbell.it_is_later()
     _each(runtime.doorbell.release_due, releases, give_sign)
     _each(runtime.doorbell.sync_catalog, feeds, give_sign)

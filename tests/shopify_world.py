@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import random
 import secrets
 import threading
 import time
@@ -138,11 +139,17 @@ class World:
         assert deliver(client, "inventory_levels/update", b'{"inventory_item_id": %d}' % item).status_code == 202
         jobs.ask_platform(self.known().id)
 
-    def work(self) -> int:
-        """Do every job that stands in a queue, in this process; returns how many there were."""
+    def work(self, chance: random.Random | None = None) -> int:
+        """Do every job that stands in a queue, in this process; returns how many there were.
+
+        Args:
+            chance: the order, as of several workers; without it messages come first, then platforms, then catalogs.
+        """
         done = 0
         waiting = [queues.queue(self.runtime.redis, name) for name in queues.EVERY]
         while found := [job for queue in waiting for job in queue.jobs]:
+            if chance:
+                chance.shuffle(found)
             for job in found:
                 job.delete()
                 getattr(jobs, job.func_name.rpartition(".")[2])(*job.args)

@@ -9,11 +9,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from psycopg import Cursor
-from psycopg.copy import QueuedLibpqWriter
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
@@ -22,11 +20,12 @@ from integrations.errors import IntegrationError, NotReadyError
 from integrations.types import CatalogBookmark, CatalogReport, CatalogVariant, InventoryLevel
 from plugin.db import in_transaction, is_deadlock
 from plugin.domain import overrides, shops, stock
+from plugin.domain.catalog_schedule import RING_AGAIN_AFTER
 from plugin.domain.restocks import Released
 from plugin.domain.shops import Shop
+from plugin.domain.staging import Progress, driver_of, stage
 from plugin.domain.stock import StockOutcome
 
-COPY_ROWS = 2000
 STOCK_BATCH = 1000
 LEVELS_BATCH = 2000
 FAILED_AGAIN_SECONDS = 900
@@ -37,13 +36,9 @@ SYNC_LOCK = 7_365_002
 """Held while a catalog is read, however long its server takes."""
 WRITE_LOCK = 7_365_009
 """Held while variants are added."""
-NULL = "\\N"  # in COPY's text format
 SYNC_STATEMENT_MINUTES = 15
 SORT_MEMORY_MB = 128
 LOCK_SECONDS = 5
-RING_AGAIN_AFTER = timedelta(minutes=1)
-
-Progress = Callable[[int], None]
 
 
 class CatalogError(Exception):
@@ -290,28 +285,6 @@ def put_variants(
         return take_staged(connection, shop, clock, is_feed=False)
 
 
-def stage(
-    connection: Connection, variants: Iterable[CatalogVariant], report: CatalogReport, progress: Progress
-) -> None:
-    """Copy variants into a temporary table of this connection; of rows with the same id the first counts.
-
-    Raises:
-        IntegrationError: the source broke off; the caller rolls back.
-    """
-    connection.execute(text("DROP TABLE IF EXISTS staged"))
-    connection.execute(text(_STAGE_TABLE))
-    with closing(_driver(connection).cursor()) as cursor:
-        rows = _copy(cursor, variants, progress)
-    report.rows = max(report.rows, rows)
-    duplicates = connection.execute(text(_DROP_DUPLICATES)).all()
-    if duplicates:
-        example = min(duplicates, key=lambda row: row.position)
-        message = "The id stands in the feed more than once; the first row with it counts."
-        for row in duplicates:
-            report.add("duplicate_id", message, row=example.position, row_id=row.variant_id, skipped=True)
-    connection.execute(text("ANALYZE staged"))
-
-
 def take_staged(
     connection: Connection,
     shop: Shop,
@@ -367,7 +340,7 @@ def _write_facts(connection: Connection, values: dict[str, Any]) -> tuple[int, i
 
 def _stock_changes(connection: Connection, shop: Shop, *, is_feed: bool) -> Iterator[list[tuple[str, int | None]]]:
     """What differs in stock, 1,000 at a time, from a cursor that outlives the commits in between."""
-    with closing(_driver(connection).cursor(name="stock_changes", withhold=True)) as cursor:
+    with closing(driver_of(connection).cursor(name="stock_changes", withhold=True)) as cursor:
         cursor.execute(_FEED_STOCK_CHANGES if is_feed else _STOCK_CHANGES, {"shop": shop.id})
         while batch := cursor.fetchmany(STOCK_BATCH):
             yield batch
@@ -405,62 +378,9 @@ def take_away(
     database.execute(_REMOVE, {**values, "variants": gone})
 
 
-def shops_due(database: Connection, now: datetime, platforms: Sequence[str]) -> list[int]:
-    """Shops whose catalog is to be read now: those with a feed, and those on platforms that tell it themselves.
-
-    They are due again in a minute, in case the doorbell or the worker is lost; a sync that ends sets the real time.
-    """
-    rows = database.execute(
-        text(
-            "WITH due AS ("
-            " UPDATE feed_schedule SET due_at = :again FROM shop WHERE shop.id = shop_id AND due_at <= :now"
-            " RETURNING shop_id, (feed <> '' OR platform = ANY (:platforms)) AND uninstalled_at IS NULL AS is_read"
-            ") SELECT shop_id FROM due WHERE is_read"
-        ),
-        {"now": now, "again": now + RING_AGAIN_AFTER, "platforms": list(platforms)},
-    )
-    return sorted(rows.scalars())
-
-
-def make_due(database: Connection, shop_id: int, now: datetime) -> None:
-    """Have a shop's catalog read now; rings nobody."""
-    database.execute(
-        text("UPDATE feed_schedule SET due_at = :now WHERE shop_id = :shop"), {"shop": shop_id, "now": now}
-    )
-
-
-def make_due_if_prepared(database: Connection, shop_id: int, now: datetime) -> bool:
-    """Have a catalog read now whose platform has prepared it; one that was read already is left alone."""
-    query = (
-        "UPDATE feed_schedule SET due_at = :now WHERE shop_id = :shop AND EXISTS"
-        " (SELECT FROM catalog_sync WHERE catalog_sync.shop_id = :shop AND state = 'preparing') RETURNING 1"
-    )
-    return database.execute(text(query), {"now": now, "shop": shop_id}).first() is not None
-
-
-def is_read_meanwhile(database: Connection, shop_id: int, now: datetime) -> bool:
-    """Whether a catalog that was due when somebody rang has been read since: it is due only after its interval."""
-    query = text("SELECT EXISTS (SELECT FROM feed_schedule WHERE shop_id = :shop AND due_at > :rung)")
-    return bool(database.execute(query, {"shop": shop_id, "rung": now + RING_AGAIN_AFTER}).scalar_one())
-
-
 _LOCK = text("SELECT pg_advisory_lock(:lock, CAST(:shop AS integer))")
 _TRY_LOCK = text("SELECT pg_try_advisory_lock(:lock, CAST(:shop AS integer))")
 _UNLOCK = text("SELECT pg_advisory_unlock(:lock, CAST(:shop AS integer))")
-_COLUMNS = (
-    "position, variant_id, product_id, product_title, variant_title, url, image_url, price, currency, collections,"
-    " available, stock_known"
-)
-_STAGE_TABLE = """
-    CREATE TEMPORARY TABLE staged (
-        position integer, variant_id text, product_id text, product_title text, variant_title text, url text,
-        image_url text, price numeric, currency text, collections text[], available bigint, stock_known boolean)
-"""
-_DROP_DUPLICATES = """
-    DELETE FROM staged USING (
-        SELECT variant_id, min(position) AS first FROM staged GROUP BY variant_id HAVING count(*) > 1) AS twice
-     WHERE staged.variant_id = twice.variant_id AND position > first RETURNING staged.variant_id, position
-"""
 _FACTS = (
     "product_id",
     "product_title",
@@ -521,57 +441,6 @@ _REMOVE = text(
     "UPDATE variant SET removed_at = :now, feed_stock = NULL WHERE shop_id = :shop AND variant_id = ANY (:variants)"
 )
 _MARK_ABSENT = text(f"UPDATE variant SET absent_since = :now WHERE {_MISSING} AND absent_since IS NULL")  # noqa: S608
-
-
-def _driver(connection: Connection) -> Any:
-    return connection.connection.driver_connection
-
-
-def _copy(cursor: Cursor[Any], variants: Iterable[CatalogVariant], progress: Progress) -> int:
-    rows = 0
-    with cursor.copy(f"COPY staged ({_COLUMNS}) FROM STDIN", writer=QueuedLibpqWriter(cursor)) as copy:
-        for lines in _lines(variants):
-            copy.write("".join(lines))
-            rows += len(lines)
-            progress(rows)
-    return rows
-
-
-def _lines(variants: Iterable[CatalogVariant]) -> Iterator[list[str]]:
-    """Rows in COPY's text format, 2,000 at a time. Written by hand: a million rows pass through here."""
-    lines: list[str] = []
-    arrays: dict[tuple[str, ...], str] = {(): "{}"}
-    for position, variant in enumerate(variants, 1):
-        id_, product, title, options, url, image, price, currency, collections, available, known = variant
-        array = arrays.get(collections)
-        if array is None:
-            array = arrays[collections] = _array(collections)
-            if len(arrays) > COPY_ROWS:
-                arrays = {(): "{}"}
-        stock_text = NULL if available is None else str(available)
-        words = f"{id_}\t{product}\t{title}\t{options}\t{url}\t{image}"
-        if "\\" in words or words.count("\t") != 5 or "\n" in words or "\r" in words:
-            words = "\t".join(map(_escaped, (id_, product, title, options, url, image)))
-        lines.append(
-            f"{position}\t{words}\t{price or NULL}\t{currency}\t{array}\t{stock_text}\t{'t' if known else 'f'}\n"
-        )
-        if len(lines) == COPY_ROWS:
-            yield lines
-            lines = []
-    if lines:
-        yield lines
-
-
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-
-
-def _escaped(value: str) -> str:
-    return value.translate(_ESCAPES)
-
-
-def _array(values: Sequence[str]) -> str:
-    quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
-    return _escaped("{" + ",".join(f'"{value}"' for value in quoted) + "}")
 
 
 def _whole_variants(levels: Iterable[InventoryLevel], size: int) -> Iterator[list[InventoryLevel]]:

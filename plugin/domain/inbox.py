@@ -23,7 +23,16 @@ from integrations.base import PlatformAdapter
 from integrations.errors import AuthError, IntegrationError, PayloadError
 from integrations.types import DUTIES, CatalogVariant, HintKind, InventoryLevel, Order, ShopFacts, WebhookHint
 from plugin.db import PreparedStatement, in_transaction
-from plugin.domain import access, catalog, installations, personal_data, purchases, reconciliation, stock
+from plugin.domain import (
+    access,
+    catalog,
+    catalog_schedule,
+    installations,
+    personal_data,
+    purchases,
+    reconciliation,
+    stock,
+)
 from plugin.domain.restocks import Released
 from plugin.domain.shops import Shop
 from plugin.vault import Vault
@@ -291,9 +300,9 @@ class Handler:
             if hint.kind in DUTIES:
                 self._do_duty(database, webhook, hint, now)
         if effect.catalog and self.adapter.capabilities.catalog:  # it is prepared; it may have been read already
-            effect.catalog = catalog.make_due_if_prepared(database, self.shop.id, now)
+            effect.catalog = catalog_schedule.make_due_if_prepared(database, self.shop.id, now)
         elif effect.catalog:
-            catalog.make_due(database, self.shop.id, now)
+            catalog_schedule.make_due(database, self.shop.id, now)
         database.execute(_DONE, {"id": webhook.id, "now": now})
         return effect
 

@@ -9,7 +9,7 @@ import structlog
 from integrations import platform_adapter
 from integrations.base import PlatformAdapter
 from integrations.errors import AuthError, IntegrationError
-from plugin.domain import access, catalog, inbox, reconciliation, restocks, shops
+from plugin.domain import access, catalog, catalog_schedule, inbox, reconciliation, restocks, shops
 from plugin.domain.delivery import Turn
 from plugin.domain.inbox import Handler
 from plugin.domain.shops import Shop
@@ -64,7 +64,7 @@ def sync_catalog(shop_id: int) -> None:
     runtime = current().runtime
     runtime.doorbell.heard(SYNC_CATALOG, shop_id)
     with runtime.engine.connect() as database:
-        if catalog.is_read_meanwhile(database, shop_id, now()):
+        if catalog_schedule.is_read_meanwhile(database, shop_id, now()):
             return
     try:
         result = catalog.sync_shop(runtime.engine, shop_id, runtime.adapter, now)

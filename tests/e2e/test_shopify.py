@@ -4,7 +4,6 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import httpx
 import pytest
@@ -13,40 +12,14 @@ from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, exp
 from plugin import create_app, scheduler
 from plugin.domain import shops
 from plugin.runtime import Runtime
-from plugin.settings import Settings
 from tests.platforms.shopify import Mischief, Shopify
-from tests.processes import free_port
-from tests.shopify_world import CLIENT_ID, FERN, SECRET, World, new_shopify, served, working
+from tests.plugin.web.shopify.conftest import port, settings, shopify
+from tests.shopify_world import CLIENT_ID, FERN, World, served, working
 from tests.sink import MailSink
 
+__all__ = ["port", "settings", "shopify"]  # fixtures
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 VARIANTS = 50_000
-
-
-@pytest.fixture
-def port() -> int:
-    """Where Stockbell is."""
-    return free_port()
-
-
-@pytest.fixture
-def shopify(port: int) -> Iterator[Shopify]:
-    """Shopify's servers."""
-    servers = new_shopify(f"http://127.0.0.1:{port}")
-    with servers.serving():
-        yield servers
-
-
-@pytest.fixture
-def settings(settings: Settings, shopify: Shopify, port: int) -> Settings:
-    """Those of an installation that is registered there."""
-    return replace(
-        settings,
-        base_url=f"http://127.0.0.1:{port}",
-        shopify_client_id=CLIENT_ID,
-        shopify_client_secret=SECRET,
-        shopify_simulator=shopify.origin,
-    )
 
 
 @pytest.fixture
@@ -150,7 +123,7 @@ def test_nothing_is_lost_and_nothing_comes_twice_whatever_becomes_of_webhooks(
     for _ in range(120):
         world.fern.set_available(chance.choice(variants), world.warehouse, chance.choice([0, 0, 1, 5]))
         if chance.random() < 0.3:
-            world.work()
+            world.work(chance)
     in_stock = set(chance.sample(variants, 12))
     for variant_id in variants:
         world.fern.set_available(variant_id, world.warehouse, 4 if variant_id in in_stock else 0)

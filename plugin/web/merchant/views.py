@@ -10,7 +10,16 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 
 from integrations import platform_adapter
-from plugin.domain import access, catalog, installations, overview, personal_data, shops, subscriptions
+from plugin.domain import (
+    access,
+    catalog,
+    catalog_schedule,
+    installations,
+    overview,
+    personal_data,
+    shops,
+    subscriptions,
+)
 from plugin.domain.errors import FieldError
 from plugin.domain.shops import Shop
 from plugin.runtime import now
@@ -114,7 +123,7 @@ def try_again(shop: Shop, message_id: int) -> ResponseReturnValue:
 def sync(shop: Shop) -> ResponseReturnValue:
     """Read the feed now."""
     with runtime().engine.begin() as database:
-        catalog.make_due(database, shop.id, now())
+        catalog_schedule.make_due(database, shop.id, now())
     runtime().doorbell.sync_catalog(shop.id)
     return _done(shop, f"The {'feed' if shop.feed else 'catalog'} is being read. Load this page again in a moment.")
 

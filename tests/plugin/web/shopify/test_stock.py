@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from plugin import jobs, queues, scheduler
-from plugin.domain import catalog
+from plugin.domain import catalog_schedule
 from plugin.jobs import connect
 from plugin.runtime import now
 from tests.shopify_world import World, deliver, signed_headers
@@ -149,7 +149,7 @@ def test_a_catalog_that_cannot_be_read_is_tried_again_and_says_why(ready: World,
     ready.fern.bulk_fails_after = 0
     shop = ready.known()
     with ready.runtime.engine.begin() as database:
-        catalog.make_due(database, shop.id, now())
+        catalog_schedule.make_due(database, shop.id, now())
     for _ in range(3):
         jobs.sync_catalog(shop.id)
         ready.shopify.settle()
@@ -210,7 +210,7 @@ def test_a_file_brings_nothing_back_that_is_gone_since_it_was_asked_for(ready: W
     ready.fern.catalog.levels[ready.fern.variant(blue).item_id][ready.warehouse] = 5
     shop_id = ready.known().id
     with ready.runtime.engine.begin() as database:
-        catalog.make_due(database, shop_id, now())
+        catalog_schedule.make_due(database, shop_id, now())
     jobs.sync_catalog(shop_id)  # asks for the file, in which the variant has 5
     assert ready.shopify.settle()  # it is written
     ready.fern.delete_product(product_id)
@@ -248,5 +248,5 @@ def test_a_shop_that_takes_most_of_its_products_away_is_believed(ready: World) -
 def sync(world: World) -> None:
     """Read the whole catalog, from a new file."""
     with world.runtime.engine.begin() as database:
-        catalog.make_due(database, world.known().id, now())
+        catalog_schedule.make_due(database, world.known().id, now())
     world.settle()
