@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
+from plugin import scheduler
 from plugin.db import metadata
 from plugin.domain import personal_data
 from plugin.runtime import now
@@ -119,6 +120,20 @@ def test_p4_a_webhook_that_waits_to_be_handled_again_is_forgotten_too(ready: Wor
     ready.work()
 
     assert PERSON.lower() not in everything(ready)
+
+
+def test_p4_a_data_request_by_phone_number_finds_the_person(ready: World, client: FlaskClient) -> None:
+    body = told("customers/data_request", email=None, phone=PHONE)
+    deliver(client, "customers/data_request", body)
+    ready.work()
+    ((number,),) = ready.query("SELECT id FROM data_request")
+
+    answer = client.get(f"/shopify/shops/{ready.known().id}/data-requests/{number}", headers=ready.bearer())
+
+    found = json.loads(answer.data)
+    assert len(found["subscriptions"]) == 2
+    assert {row["email"].lower() for row in found["subscriptions"]} == {PERSON.lower()}
+    assert len(found["messages"]) == 1
 
 
 def test_p4_another_shops_data_request_is_not_found(ready: World, client: FlaskClient) -> None:
@@ -263,3 +278,14 @@ def test_a_data_request_is_let_go_when_it_was_answered_long_ago(ready: World, cl
         assert len(personal_data.requests(database, ready.known().id)) == 1
         personal_data.forget_old_requests(database, now() + timedelta(days=91))
         assert personal_data.requests(database, ready.known().id) == []
+
+
+def test_upkeep_lets_old_data_requests_go(ready: World, client: FlaskClient) -> None:
+    deliver(client, "customers/data_request", told("customers/data_request"))
+    ready.work()
+    with ready.runtime.engine.begin() as database:
+        database.execute(text("UPDATE data_request SET requested_at = now() - interval '1 year'"))
+
+    scheduler.upkeep(ready.runtime)
+
+    assert ready.query("SELECT count(*) FROM data_request") == [(0,)]

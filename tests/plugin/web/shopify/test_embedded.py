@@ -148,6 +148,24 @@ def test_p3_at_shopify_itself_the_frame_is_named_exactly(real: FlaskClient, worl
         assert ancestors(real.get(public).headers["Content-Security-Policy"]) == "'none'"
 
 
+def test_a_page_in_the_admin_talks_to_nobody_but_us_and_shopify(real: FlaskClient) -> None:
+    policy = dict(
+        part.strip().split(" ", 1)
+        for part in real.get("/shopify/", query_string={"shop": FERN}).headers["Content-Security-Policy"].split(";")
+    )
+
+    assert policy["default-src"] == policy["base-uri"] == policy["object-src"] == "'none'"
+    assert policy["script-src"] == "'self' https://cdn.shopify.com"
+    assert policy["connect-src"] == "'self' https://*.shopify.com https://*.shopifysvc.com"
+    assert policy["form-action"] == "'self'"
+
+
+def test_a_session_token_that_came_too_late_is_asked_for_anew(world: World, client: FlaskClient) -> None:
+    late = client.get("/shopify/", headers=world.bearer(exp=now().timestamp() - 60))
+
+    assert (late.status_code, late.headers["X-Shopify-Retry-Invalid-Session-Request"]) == (401, "1")
+
+
 @pytest.fixture
 def real(world: World) -> Iterator[FlaskClient]:
     """An installation that is registered at Shopify, and not at a simulator."""

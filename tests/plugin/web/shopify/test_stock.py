@@ -4,6 +4,7 @@ import json
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 from plugin import jobs, queues, scheduler
 from plugin.domain import catalog_schedule
@@ -250,3 +251,49 @@ def sync(world: World) -> None:
     with world.runtime.engine.begin() as database:
         catalog_schedule.make_due(database, world.known().id, now())
     world.settle()
+
+
+def test_a_webhook_that_meets_a_token_that_is_not_taken_is_handled_once_there_is_another(
+    ready: World, client: FlaskClient
+) -> None:
+    blue = ready.variants[0]
+    for pair in ready.fern.pairs:
+        pair.access_token = "shpat_changed"
+    ready.change_stock(client, blue, 5)
+    assert ready.query("SELECT state FROM webhook ORDER BY id DESC LIMIT 1") == [("pending",)]
+
+    with ready.runtime.engine.begin() as database:
+        database.execute(text("UPDATE webhook SET due_at = now() WHERE state = 'pending'"))
+    jobs.ask_platform(ready.known().id)
+
+    assert ready.available(blue) == 5
+
+
+def test_a_variant_that_shopify_knows_no_longer_is_sold_out(ready: World, client: FlaskClient) -> None:
+    """And the webhook that told so was lost."""
+    blue = ready.variants[0]
+    ready.change_stock(client, blue, 5)
+    join(ready, client, blue)
+    ready.fern.delete_variant(blue)
+
+    jobs.reconcile(ready.known().id)
+
+    assert ready.available(blue) == 0
+    assert ready.query("SELECT count(*) FROM message") == [(0,)]
+
+
+def test_a_part_of_a_catalog_is_taken_and_the_whole_is_read_soon(ready: World, client: FlaskClient) -> None:
+    ready.fern.catalog.fill(10, 3, locations=1, available=1)
+    ready.fern.bulk_fails_after = 20
+    with ready.runtime.engine.begin() as database:
+        catalog_schedule.make_due(database, ready.known().id, now())
+    for _ in range(2):
+        jobs.sync_catalog(ready.known().id)
+        ready.shopify.settle()
+
+    assert "Only a part of the catalog came." in client.get("/shopify/", headers=ready.bearer()).text
+    due = "SELECT due_at < now() + interval '16 min' FROM feed_schedule"
+    assert ready.query(due) == [(True,)]
+    assert ready.query("SELECT count(*) > 2 FROM variant WHERE removed_at IS NULL AND absent_since IS NULL") == [
+        (True,)
+    ]
