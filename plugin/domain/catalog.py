@@ -352,6 +352,22 @@ def last_syncs(database: Connection, shop_id: int, limit: int = 5) -> list[Any]:
     return list(database.execute(query, {"shop": shop_id, "limit": limit}).mappings())
 
 
+def outcome_since(database: Connection, shop_id: int, began_at: datetime) -> SyncResult | None:
+    """What became of the newest sync that has begun since, whoever carried it out; None while it goes on.
+
+    Raises:
+        CatalogError: it failed.
+    """
+    newest = next(iter(last_syncs(database, shop_id, limit=1)), None)
+    if newest is None or newest["started_at"] < began_at or newest["state"] in {"running", "preparing"}:
+        return None
+    if newest["state"] == "failed":
+        raise CatalogError(newest["error"], "failed")
+    kept = {name: newest[name] for name in SyncResult.__slots__ if name in newest}
+    seconds = (newest["finished_at"] - newest["started_at"]).total_seconds()
+    return SyncResult(**{**kept, "seconds": round(seconds, 3)})
+
+
 def take_away(
     database: Connection, shop: Shop, product_ids: Sequence[str], variant_ids: Sequence[str], read_at: datetime
 ) -> None:

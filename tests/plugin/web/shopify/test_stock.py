@@ -1,6 +1,9 @@
 """What a shop at Shopify sells, and how much of it there is, from its webhooks to Stockbell's database."""
 
 import json
+import subprocess
+import sys
+import time
 
 import pytest
 from flask.testing import FlaskClient
@@ -10,7 +13,8 @@ from plugin import jobs, queues, scheduler
 from plugin.domain import catalog_schedule
 from plugin.jobs import connect
 from plugin.runtime import now
-from tests.shopify_world import World, deliver, signed_headers
+from tests import processes
+from tests.shopify_world import CLIENT_ID, SECRET, World, deliver, signed_headers
 
 
 @pytest.fixture
@@ -297,3 +301,26 @@ def test_a_part_of_a_catalog_is_taken_and_the_whole_is_read_soon(ready: World, c
     assert ready.query("SELECT count(*) > 2 FROM variant WHERE removed_at IS NULL AND absent_since IS NULL") == [
         (True,)
     ]
+
+
+def test_the_command_to_read_the_catalog_waits_for_the_file_whoever_reads_it(ready: World) -> None:
+    """A worker of the installation is often faster."""
+    shop = ready.known()
+    own = {"STOCKBELL_SHOPIFY_CLIENT_ID": CLIENT_ID, "STOCKBELL_SHOPIFY_CLIENT_SECRET": SECRET}
+    environment = processes.environment(
+        ready.runtime.settings,
+        STOCKBELL_SHOPIFY_SIMULATOR=ready.shopify.origin,
+        STOCKBELL_BASE_URL=ready.runtime.settings.public_url,
+        **own,
+    )
+    command = [sys.executable, "-m", "plugin.cli", "catalog", "sync", "--shop", str(shop.id)]
+    with subprocess.Popen(command, env=environment, cwd=processes.ROOT, stdout=subprocess.PIPE) as child:
+        deadline = time.monotonic() + 60
+        while child.poll() is None:
+            assert time.monotonic() < deadline, "it waits for ever"
+            ready.settle()
+            time.sleep(0.2)
+        assert child.stdout
+        told = json.loads(child.stdout.read())
+
+    assert (child.returncode, told["state"], told["rows"]) == (0, "done", 2)
