@@ -48,15 +48,14 @@ def cli() -> None:
     type=click.Choice(["custom", "shopify"]),
     is_flag=False,
     flag_value="custom",
-    default="",
-    show_default=False,
+    default=None,
     help="Add a demo shop with a storefront: one with a feed, or one in a simulated Shopify.",
 )
-def up(demo: str) -> None:
+def up(demo: str | None) -> None:
     """Start everything on this machine; Ctrl-C stops it."""
     from plugin.up import run  # noqa: PLC0415 (brings in what only this command needs)
 
-    run(Settings.from_environment(), demo=demo)
+    run(Settings.from_environment(), demo=demo or "")
 
 
 @cli.command()

@@ -178,7 +178,10 @@ class Runtime:
 
 MAIL_SERVER_IS_SET = "mail_server_is_set"
 """Written down by a running `stockbell up` that sends by a mail server of its own environment."""
-RUNNING = ("port", "base_url", "allow_loopback")
+RUNNING = (
+    *("port", "base_url", "allow_loopback"),
+    *("shopify_client_id", "shopify_client_secret", "shopify_previous_secret", "shopify_simulator"),
+)
 
 
 def running_settings(settings: Settings) -> Settings:

@@ -24,11 +24,12 @@ from plugin.embedded.process import EmbeddedServer, stop, that_dies_with_its_par
 from plugin.mailbox.server import MailboxServer
 from plugin.mailbox.store import MailStore
 from plugin.runtime import MAIL_SERVER_IS_SET, RUNNING, Runtime, address_file, read_address
-from plugin.settings import Settings, SettingsError
+from plugin.settings import Settings, SettingsError, owner_only
 
 READY_SECONDS = 60
 STOP_SECONDS = 20
 RESTART_SECONDS = 1.0
+MOST_RESTART_SECONDS = 30.0
 WATCH_SECONDS = 0.2
 CATALOG_WORKERS = 2
 """So that one slow feed does not hold up the others."""
@@ -43,6 +44,8 @@ class _Part:
     environment: dict[str, str]
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
+    wait_seconds: float = RESTART_SECONDS
+    """Twice as long after each time that it ended at once."""
 
     def start(self) -> None:
         self.started_at = time.monotonic()
@@ -55,8 +58,13 @@ class _Part:
 
     def watch(self) -> None:
         assert self.process
-        if self.process.poll() is not None and time.monotonic() - self.started_at > RESTART_SECONDS:
+        lived = time.monotonic() - self.started_at
+        if self.process.poll() is None:
+            if lived > MOST_RESTART_SECONDS:
+                self.wait_seconds = RESTART_SECONDS
+        elif lived > self.wait_seconds:
             click.echo(f"{self.name} ended ({self.process.returncode}); it is started again.", err=True)
+            self.wait_seconds = min(2 * self.wait_seconds, MOST_RESTART_SECONDS)
             self.start()
 
 
@@ -230,7 +238,8 @@ def _start_services(settings: Settings, stack: contextlib.ExitStack) -> tuple[Se
         told[MAIL_SERVER_IS_SET] = "yes"  # not which: its address may hold a password
     for name, address in {**addresses, **told}.items():
         file = Path(address_file(settings, name))
-        file.write_text(address, encoding="utf-8")
+        with open(file, "w", encoding="utf-8", opener=owner_only) as written:  # an app's secret may be among it
+            written.write(address)
         stack.callback(file.unlink, missing_ok=True)
     return replace(settings, **addresses), servers  # type: ignore[arg-type]
 

@@ -10,7 +10,7 @@ from plugin import models  # noqa: F401 (the tables)
 from plugin.db import metadata
 from plugin.domain import access, outbox, shops
 from plugin.domain.errors import FieldError
-from plugin.domain.shops import normalized_origin
+from plugin.domain.shops import Shop, normalized_origin
 from plugin.vault import Vault
 
 INSTALL_LOCK = 7_365_010
@@ -65,12 +65,33 @@ _NEWEST = text(
     " ORDER BY uninstalled_at DESC NULLS FIRST LIMIT 1 FOR UPDATE"  # one that is being erased is waited for
 )
 _INSTALL = text(
-    "UPDATE shop SET uninstalled_at = NULL, installed_at = :now, feed_interval_seconds = :seconds WHERE id = :shop"
+    "UPDATE shop SET"
+    " returned_at = CASE WHEN uninstalled_at IS NULL THEN returned_at ELSE CAST(:now AS timestamptz) END,"
+    " uninstalled_at = NULL, installed_at = :now, feed_interval_seconds = :seconds WHERE id = :shop"
 )
 _READ_CATALOG = text(
     "INSERT INTO feed_schedule (shop_id, due_at) VALUES (:shop, :now)"
     " ON CONFLICT (shop_id) DO UPDATE SET due_at = excluded.due_at"
 )
+
+
+def look_at_lines_again(database: Connection, shop_id: int, now: datetime) -> None:
+    """Once, when the catalog of a shop that is back has been read: who waits for what can be bought now is told.
+
+    Stock may have come back while the shop was away, and a restock that was going on was cut off. Each line gets a
+    restock whose release is due now; by the rules it closes again where nothing can be bought.
+    """
+    back = text("UPDATE shop SET returned_at = NULL WHERE id = :shop AND returned_at IS NOT NULL RETURNING 1")
+    if database.execute(back, {"shop": shop_id}).first() is None:
+        return
+    database.execute(
+        text(
+            "INSERT INTO restock (shop_id, variant_id, cause, opened_at, next_release_at)"
+            " SELECT DISTINCT shop_id, variant_id, 'stock', CAST(:now AS timestamptz), CAST(:now AS timestamptz)"
+            " FROM subscription WHERE shop_id = :shop AND state = 'waiting' ON CONFLICT DO NOTHING"
+        ),
+        {"shop": shop_id, "now": now},
+    )
 
 
 def note_facts(database: Connection, shop_id: int, facts: ShopFacts, *, allow_loopback: bool = False) -> None:
@@ -125,6 +146,18 @@ def locations(database: Connection, shop_id: int) -> list[Location]:
     """Where a shop keeps stock, by name."""
     query = "SELECT location_id, name, sells_online FROM location WHERE shop_id = :shop ORDER BY name, location_id"
     return [Location(*row) for row in database.execute(text(query), {"shop": shop_id})]
+
+
+def check_locations(database: Connection, shop: Shop, wanted: Sequence[str]) -> None:
+    """Refuse to count what does not sell online; what is chosen already may stay.
+
+    Raises:
+        FieldError: naming what cannot be chosen.
+    """
+    online = {each.location_id for each in locations(database, shop.id) if each.sells_online}
+    wrong = sorted(set(wanted) - online - set(shop.locations or ()))
+    if wrong:
+        raise FieldError("locations", f"{', '.join(wrong)}: no location of this shop that sells online")
 
 
 def gone(database: Connection, platform: str, platform_shop_id: str) -> int | None:

@@ -35,6 +35,7 @@ shop = Table(
     moment("created_at", default_now=True),
     moment("installed_at", default_now=True),  # for the last time
     moment("uninstalled_at"),
+    moment("returned_at"),  # installed again, and its catalog not read since
     Column("welcome_hidden", Boolean, nullable=False, server_default=text("false")),
     # The rules of restocking (plugin/domain/rules.py).
     Column("minimum_inventory", Integer, nullable=False, server_default=text("1")),

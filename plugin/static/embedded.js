@@ -119,8 +119,8 @@
     if (place) {
       void embedStatus().then((status) => {
         place.setAttribute("data-embed-status", status);
-        for (const words of /** @type {NodeListOf<HTMLElement>} */ (place.querySelectorAll("[data-when]"))) {
-          words.hidden = words.dataset.when !== status;
+        for (const words of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-when]"))) {
+          words.hidden = words.dataset.unless ? words.dataset.unless === status : words.dataset.when !== status;
         }
       });
     }

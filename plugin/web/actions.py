@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from integrations import platform_adapter
-from plugin.domain import flows, outbox, overrides, restocks, shops, stock
+from plugin.domain import flows, installations, outbox, overrides, restocks, shops, stock
 from plugin.domain.errors import FieldError
 from plugin.domain.flows import Flow
 from plugin.domain.overrides import Override
@@ -35,8 +35,11 @@ def change_settings(shop: Shop, changes: dict[str, Any], by: str) -> Shop:
     Raises:
         APIError: 422 naming the field.
     """
+    can = platform_adapter(shop.platform).capabilities
     try:
         with runtime().engine.begin() as database:
+            if can.locations and changes.get("locations"):
+                installations.check_locations(database, shop, changes["locations"])
             allow_loopback = runtime().settings.allow_loopback
             shops.change_settings(database, shop.id, changes, by, allow_loopback=allow_loopback)
             changed = shops.by_id(database, shop.id)
@@ -45,7 +48,7 @@ def change_settings(shop: Shop, changes: dict[str, Any], by: str) -> Shop:
                 stock.what_counts_changed(database, changed)
     except FieldError as error:
         raise APIError(422, fields={error.field: [error.message]}) from error
-    if shop.oversold != changed.oversold and platform_adapter(shop.platform).capabilities.snippet_api:
+    if shop.oversold != changed.oversold and can.snippet_api:
         runtime().doorbell.connect(shop.id)  # the shop's pages are to know
     if shop.paused and not changed.paused:
         runtime().doorbell.deliver(shop.id)

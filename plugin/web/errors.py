@@ -28,6 +28,7 @@ CODES = {
     503: ("unavailable", "A part of the service is not available; try again in a moment."),
 }
 TITLES = {
+    403: "Not allowed",
     404: "This page is not here",
     429: "One moment, please",
     500: "Something went wrong",

@@ -25,6 +25,8 @@ def running(home: Path) -> Iterator[list[str]]:
     finally:
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
+        assert process.stdout
+        process.stdout.close()
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ from integrations.errors import PayloadError
 from integrations.platforms.shopify.app import legacy_id
 from integrations.types import SOLD_ANYWAY, InventoryLevel
 
+MOST_UNITS = 2**31 - 1
+"""GraphQL's whole numbers go no further."""
 _LEVEL_ID = re.compile(r"gid://shopify/InventoryLevel/[0-9]+\?inventory_item_id=([0-9]{1,20})")
 
 
@@ -41,7 +43,8 @@ def levels(
             location = node["location"]
             if node["isActive"] and location["isActive"] and location["fulfillsOnlineOrders"]:
                 available = sum(each["quantity"] for each in node["quantities"] if each["name"] == "available")
-                yield InventoryLevel(variant_id, legacy_id(location["id"]), available, None)
+                units = max(-MOST_UNITS, min(available, MOST_UNITS))
+                yield InventoryLevel(variant_id, legacy_id(location["id"]), units, None)
 
 
 def item_of_level(level_id: str) -> str:

@@ -9,6 +9,7 @@ down_revision = "0011"
 def upgrade() -> None:
     op.execute("ALTER TABLE shop ADD COLUMN installed_at timestamptz DEFAULT now() NOT NULL")
     op.execute("UPDATE shop SET installed_at = created_at")
+    op.execute("ALTER TABLE shop ADD COLUMN returned_at timestamptz")
     op.execute("ALTER TABLE shop ADD COLUMN welcome_hidden boolean DEFAULT false NOT NULL")
     op.execute("ALTER TABLE shop ADD COLUMN oversold text DEFAULT 'hide' NOT NULL")
     op.execute("ALTER TABLE shop ADD CONSTRAINT shop_oversold_check CHECK (oversold IN ('hide', 'alert'))")
@@ -60,4 +61,5 @@ def downgrade() -> None:
     op.drop_table("access_token")
     op.drop_column("shop", "oversold")
     op.drop_column("shop", "welcome_hidden")
+    op.drop_column("shop", "returned_at")
     op.drop_column("shop", "installed_at")

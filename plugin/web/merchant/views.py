@@ -84,10 +84,16 @@ def settings(shop: Shop) -> ResponseReturnValue:
     form = settings_form(shop)()
     if not form.validate_on_submit():
         return _page(shop, form), 422
-    changed = actions.change_settings(shop, form.changes(shop), visitor().name)
+    try:
+        changed = actions.change_settings(shop, form.changes(shop), visitor().name)
+    except APIError as error:
+        for name in set(error.fields or ()) & {field.name for field in form}:
+            form[name].errors = (error.fields or {})[name]
+        return _page(shop, form), error.status
     with runtime().engine.connect() as database:
         notifiable = overview.waiting(database, changed).notifiable
-    offer = f" {notifiable:,} wait for what can be bought now: notify them below, if you like." if notifiable else ""
+    people = "1 person waits" if notifiable == 1 else f"{notifiable:,} people wait"
+    offer = f" {people} for what can be bought now: notify them below, if you like." if notifiable else ""
     return _done(changed, f"Saved. Changing settings never sends anything by itself.{offer}")
 
 

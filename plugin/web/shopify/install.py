@@ -75,7 +75,10 @@ def take_in(shop: str, granted: AccessTokens) -> int:
     """
     missing = set(NEEDED) - granted.scopes
     if missing:
-        raise APIError(403, f"The app needs these permissions, too: {', '.join(sorted(missing))}. Install it again.")
+        words = f"The app needs these permissions, too: {', '.join(sorted(missing))}."
+        raise APIError(
+            403, f"{words} Open it in the shop's admin again and agree; if nobody asks you, install it anew."
+        )
     connection = ShopConnection(
         "",
         "",

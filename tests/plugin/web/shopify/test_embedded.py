@@ -130,6 +130,20 @@ def ancestors(policy: str) -> str:
     return found[1].strip()
 
 
+def test_only_locations_that_sell_online_can_be_chosen(installed: World, client: FlaskClient) -> None:
+    shop = installed.known()
+    street = next(each.id for each in installed.fern.catalog.locations.values() if each.name == "Long Lane")
+    form = {"minimum_inventory": "1", "notify": "all", "places": "some", "oversold": "hide"}
+
+    for wrong in ("999", str(street)):
+        path, chosen = f"/shopify/shops/{shop.id}/settings", [str(installed.warehouse), wrong]
+        answer = client.post(path, data={**form, "locations": chosen}, headers=installed.bearer())
+        assert answer.status_code == 422
+        assert f"{wrong}: no location of this shop that sells online" in visible_text(answer.text)
+
+    assert installed.known().locations is None
+
+
 def test_p3_at_shopify_itself_the_frame_is_named_exactly(real: FlaskClient, world: World) -> None:
     paths = ("/shopify/", "/shopify/shops/1/", "/shopify/shops/1/subscribers", "/shopify/nowhere")
     for shop, path in itertools.product((FERN, MOSS), paths):

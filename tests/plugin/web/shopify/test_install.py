@@ -238,11 +238,30 @@ def test_p11_who_was_let_out_of_the_line_when_the_shop_went_is_told_when_it_is_b
     installed.shopify.install(FERN)
     assert client.get("/shopify/", headers=installed.bearer()).status_code == 200
     installed.settle()
-    for available in (0, 5):
-        installed.change_stock(client, blue, available)
-    installed.settle()
 
     assert sorted(installed.query("SELECT state FROM message")) == [("sent",), ("skipped",)]
+
+
+def test_p11_what_came_back_while_the_shop_was_away_is_told_when_its_catalog_is_read(
+    installed: World, client: FlaskClient
+) -> None:
+    installed.settle()
+    blue, green = installed.variants
+    join(installed, client, blue)
+    join(installed, client, green, "bob@example.com")
+    uninstall(client)
+    installed.work()
+    installed.shopify.install(FERN)
+    installed.change_levels(blue, 5)
+
+    assert client.get("/shopify/", headers=installed.bearer()).status_code == 200
+    installed.settle()
+
+    assert installed.query("SELECT email, state FROM subscription ORDER BY id") == [
+        (PERSON, "notified"),
+        ("bob@example.com", "waiting"),
+    ]
+    assert installed.query("SELECT count(*) FROM restock WHERE closed_at IS NULL") == [(0,)]
 
 
 def test_p11_a_shop_that_is_back_before_the_news_of_its_going_stays(installed: World, client: FlaskClient) -> None:

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from plugin import jobs, queues, scheduler
-from plugin.domain import catalog_schedule
+from plugin.domain import catalog, catalog_schedule
 from plugin.jobs import connect
 from plugin.runtime import now
 from tests import processes
@@ -324,3 +324,8 @@ def test_the_command_to_read_the_catalog_waits_for_the_file_whoever_reads_it(rea
         told = json.loads(child.stdout.read())
 
     assert (child.returncode, told["state"], told["rows"]) == (0, "done", 2)
+
+
+def test_a_feed_is_not_for_a_shop_whose_platform_tells_the_catalog(ready: World) -> None:
+    with pytest.raises(catalog.CatalogError, match="tells its catalog itself"):
+        catalog.sync_shop(ready.runtime.engine, ready.known().id, ready.runtime.adapter, now, feed="https://x.example/")
