@@ -15,7 +15,6 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
-from integrations import platform_adapter
 from integrations.base import CatalogReading, PlatformAdapter
 from integrations.errors import IntegrationError, NotReadyError
 from integrations.types import CatalogBookmark, CatalogReport, CatalogVariant, InventoryLevel
@@ -132,8 +131,9 @@ class CatalogSync:
             result.restocks, result.people = len(released), sum(each.people for each in released)
             if not reading.complete:
                 raise CatalogError("Only a part of the catalog came. It is taken; the whole is read soon.", "partial")
-            with self.engine.begin() as database:
-                installations.look_at_lines_again(database, self.shop.id, self.clock())
+            if adapter.capabilities.installation:
+                with self.engine.begin() as database:
+                    installations.look_at_lines_again(database, self.shop.id, self.clock())
             return reading.bookmark
 
     def _take(
@@ -574,11 +574,12 @@ def sync_shop(  # noqa: PLR0913 (who asks decides that much)
         shop = shops.by_id(database, shop_id)
     if shop is None:
         raise LookupError(f"There is no shop {shop_id}.")
-    if feed and platform_adapter(shop.platform).capabilities.catalog:
-        raise CatalogError("This shop's platform tells its catalog itself: there is no feed to read.", "no_feed")
     if feed:
         shop = replace(shop, feed=feed)
-    result = CatalogSync(engine, shop, clock, accept_loss=accept_loss).run(make_adapter(shop), progress)
+    adapter = make_adapter(shop)
+    if feed and adapter.capabilities.catalog:
+        raise CatalogError("This shop's platform tells its catalog itself: there is no feed to read.", "no_feed")
+    result = CatalogSync(engine, shop, clock, accept_loss=accept_loss).run(adapter, progress)
     if feed:
         with engine.begin() as database:
             shops.change_settings(database, shop_id, {"feed": feed})

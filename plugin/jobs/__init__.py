@@ -82,10 +82,7 @@ def handle_webhooks(shop_id: int) -> None:
     runtime = current().runtime
     runtime.doorbell.heard(HANDLE_WEBHOOKS, shop_id)
     shop = _shop(shop_id)
-    if shop is None:
-        with runtime.engine.begin() as database:
-            inbox.close(database, shop_id, now())
-    elif platform_adapter(shop.platform).capabilities.installation:
+    if shop and platform_adapter(shop.platform).capabilities.installation:
         runtime.doorbell.ask_platform(shop_id)  # who waits for a platform must hold up no message
     else:
         _handle_webhooks(shop_id, runtime.doorbell.handle_webhooks)
@@ -143,12 +140,10 @@ def reconcile(shop_id: int) -> None:
     """Read the stock of what somebody waits for anew, and make sure that the platform sends webhooks."""
     runtime = current().runtime
     runtime.doorbell.heard(RECONCILE, shop_id)
-    with runtime.engine.connect() as database:
-        shop = shops.by_id(database, shop_id)
-    if shop is None:
+    found = _with_webhooks_sent(runtime, shop_id)
+    if found is None:
         return
-    adapter = runtime.adapter(shop)
-    _have_webhooks_sent(runtime, shop, adapter)
+    shop, adapter = found
     if adapter.capabilities.inventory_reads:
         with _again_later(shop_id):
             for people in reconciliation.read_stock(runtime.engine, shop, adapter, now):
@@ -160,22 +155,26 @@ def connect(shop_id: int) -> None:
     """Have the platform send its webhooks, and tell the shop's pages where we are."""
     runtime = current().runtime
     runtime.doorbell.heard(CONNECT, shop_id)
-    with runtime.engine.connect() as database:
-        shop = shops.by_id(database, shop_id)
-    if shop is None:
+    found = _with_webhooks_sent(runtime, shop_id)
+    if found is None:
         return
-    adapter = runtime.adapter(shop)
-    _have_webhooks_sent(runtime, shop, adapter)
+    shop, adapter = found
     if adapter.capabilities.snippet_api:
         with _again_later(shop_id):
             adapter.install_snippet(runtime.settings.public_url, shop.public_key, oversold=shop.oversold)
 
 
-def _have_webhooks_sent(runtime: Runtime, shop: Shop, adapter: PlatformAdapter) -> None:
-    """Also those that the platform has dropped."""
+def _with_webhooks_sent(runtime: Runtime, shop_id: int) -> tuple[Shop, PlatformAdapter] | None:
+    """A shop and the way to its platform, which was asked for all webhooks, also those that it has dropped."""
+    with runtime.engine.connect() as database:
+        shop = shops.by_id(database, shop_id)
+    if shop is None:
+        return None
+    adapter = runtime.adapter(shop)
     if adapter.capabilities.webhooks:
         with _again_later(shop.id):
             adapter.register_webhooks(f"{runtime.settings.public_url}/webhooks/{shop.platform}")
+    return shop, adapter
 
 
 @contextmanager

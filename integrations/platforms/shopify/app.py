@@ -8,7 +8,7 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -28,6 +28,8 @@ WINDOW_SECONDS = 90
 REAL = "https://{shop}"
 APP_BRIDGE = "https://cdn.shopify.com/shopifycloud/app-bridge.js"
 DOMAIN = re.compile(r"[a-z0-9][a-z0-9-]*\.myshopify\.com")
+_Values = Mapping[str, Sequence[str]]
+"""Name -> its values in an address, in their order."""
 _ONCE = ("shop", "timestamp", "signature", "hmac")
 
 
@@ -109,14 +111,7 @@ class ShopifyApp:
         Raises:
             SignatureError: it is not Shopify's, or too old.
         """
-        values = _values(query)
-        given = values.pop("hmac", [""])[0]
-        signed: dict[str, Any] = {
-            name: each if name.endswith("[]") else each[0] for name, each in values.items() if name != "signature"
-        }
-        self._check((_query_hmac(secret, signed) for secret in self.secrets), given)
-        _check_age(values, now)
-        return checked_domain(values.get("shop", [""])[0])
+        return self._vouched_for(query, "hmac", _query_hmac, now)
 
     def check_proxied(self, query: str, now: float) -> str:
         """Check a request that came through the app proxy; returns the shop's domain.
@@ -128,12 +123,7 @@ class ShopifyApp:
         Raises:
             SignatureError: it is not Shopify's, or too old.
         """
-        values = _values(query)
-        given = values.pop("signature", [""])[0]
-        signed = "".join(f"{name}={','.join(each)}" for name, each in sorted(values.items()))
-        self._check((_hex(secret, signed) for secret in self.secrets), given)
-        _check_age(values, now)
-        return checked_domain(values.get("shop", [""])[0])
+        return self._vouched_for(query, "signature", _proxy_hmac, now)
 
     def check_webhook(self, signature: str, body: bytes) -> None:
         """Check that a webhook is Shopify's.
@@ -168,6 +158,14 @@ class ShopifyApp:
             return Claims(checked_domain(urlsplit(claims["dest"]).netloc), str(claims["sub"]))
         raise SignatureError("The session token is not valid, or no longer.")
 
+    def _vouched_for(self, query: str, name: str, sign: Callable[[str, _Values], str], now: float) -> str:
+        """The shop of an address whose parameter `name` is the signature of the others."""
+        values = _values(query)
+        given = values.pop(name, [""])[0]
+        self._check((sign(secret, values) for secret in self.secrets), given)
+        _check_age(values, now)
+        return checked_domain(values.get("shop", [""])[0])
+
     def _check(self, expected: Any, given: str) -> None:
         matches = [hmac.compare_digest(each.encode(), given.encode("utf-8", "replace")) for each in expected]
         if not any(matches):
@@ -186,10 +184,16 @@ def checked_domain(text: str) -> str:
     return domain
 
 
-def _query_hmac(secret: str, params: Mapping[str, Any]) -> str:
+def _query_hmac(secret: str, values: _Values) -> str:
     """The library keeps its secret in the class; here each has a class of its own, so that no two apps share one."""
     own: Any = type("_Session", (Session,), {"secret": secret})
+    params = {name: each if name.endswith("[]") else each[0] for name, each in values.items() if name != "signature"}
     return str(own.calculate_hmac(params))
+
+
+def _proxy_hmac(secret: str, values: _Values) -> str:
+    signed = "".join(f"{name}={','.join(each)}" for name, each in sorted(values.items()))
+    return hmac.digest(secret.encode(), signed.encode(), hashlib.sha256).hex()
 
 
 def _values(query: str) -> dict[str, list[str]]:
@@ -209,14 +213,10 @@ def _values(query: str) -> dict[str, list[str]]:
     return found
 
 
-def _check_age(values: Mapping[str, Sequence[str]], now: float) -> None:
+def _check_age(values: _Values, now: float) -> None:
     text = values.get("timestamp", [""])[0]
     if not re.fullmatch(r"[0-9]{1,12}", text) or abs(now - int(text)) > WINDOW_SECONDS:
         raise SignatureError("The request was signed too long ago.", reason="too_old")
-
-
-def _hex(secret: str, text: str) -> str:
-    return hmac.digest(secret.encode(), text.encode(), hashlib.sha256).hex()
 
 
 def legacy_id(gid: object) -> str:

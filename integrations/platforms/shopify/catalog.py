@@ -69,7 +69,7 @@ def newest_file(api: AdminAPI, bookmark: CatalogBookmark | None, now: datetime) 
         is_whole = newest["status"] == "COMPLETED"
         is_fresh = _moment(newest["completedAt"] or newest["createdAt"]) + FAILURE_STANDS > now
         if is_whole or (url and is_fresh):
-            return BulkFile(newest["id"], datetime.fromisoformat(newest["createdAt"]), url, complete=is_whole)
+            return BulkFile(newest["id"], _moment(newest["createdAt"]), url, complete=is_whole)
         if is_fresh:
             code = str(newest["errorCode"] or newest["status"]).lower()
             raise RejectedError(f"Shopify could not export the catalog ({code}).", reason="bulk_failed")
